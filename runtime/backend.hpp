@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A concurrency backend: what runs flows of control (connections, tasks). Two implementations, made by
+// event_loop/event_loop.hpp and fiber/fiber_backend.hpp; whoever wires the program picks one, nobody else asks.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "runtime/error.hpp"
+#include "runtime/task.hpp"
+
+namespace spindle::runtime {
+
+/// Serves one accepted connection to its end. Owns the descriptor: closes it through Socket.
+using Serve = std::function<task<void>(int descriptor)>;
+
+/// A handler that holds its worker too long. `route` is static for the process' life.
+struct Stall {
+    const char* backend;
+    unsigned worker;
+    const char* route;
+    std::chrono::nanoseconds lasted;
+    bool handed_off;  ///< fiber: its processor went to another thread; event_loop: everything waits
+};
+
+/// What is left when run() has returned; all zero, or something leaked.
+struct Teardown {
+    std::uint64_t connections = 0;
+    std::uint64_t buffers = 0;
+    std::uint64_t fibers = 0;
+    std::uint64_t operations = 0;
+};
+
+struct Service {
+    std::span<const int> listeners;  ///< non-blocking, listening; stay open and owned by the caller
+    Serve serve;
+    std::uint64_t connections_max = 0;  ///< in this process; beyond it nothing is accepted until one closes
+    std::function<void()> on_ready;     ///< called once, on a runtime thread, when connections are accepted
+    std::function<void(const Stall&)> on_stall;  ///< called on an auxiliary thread, rate-limited by nobody
+    std::chrono::nanoseconds drain_timeout{};
+    /// Called on an auxiliary thread when a flow did not end even after it was cancelled (a handler that
+    /// never comes back): must end the process. Null: std::_Exit(0).
+    std::function<void()> abandon;
+};
+
+/// Counters of one worker (an event loop or a processor) under the same names for both backends.
+/// Written by the worker alone, summed on read.
+struct Figures {
+    std::uint64_t accepted = 0;
+    std::uint64_t connections = 0;       ///< open now
+    std::uint64_t accept_errors = 0;     ///< EMFILE, ENFILE, ENOBUFS, ENOMEM
+    std::uint64_t buffers_exhausted = 0; ///< receives that found the buffer ring empty
+    std::uint64_t dispatched = 0;        ///< flows of control resumed
+    std::uint64_t stalls = 0;            ///< runs longer than lag_warning or handoff_after
+    std::uint64_t steals = 0;            ///< flows taken from another worker (fiber)
+    std::uint64_t handoffs = 0;          ///< processors taken from a stuck thread (fiber)
+    std::uint64_t blocking_calls = 0;    ///< blocking() runs
+    std::uint64_t cut = 0;               ///< flows cancelled at the end of the drain time
+};
+
+class Backend {
+  public:
+    virtual ~Backend() = default;
+
+    /// "event_loop" or "fiber".
+    [[nodiscard]] virtual const char* name() const noexcept = 0;
+
+    /// Serves until a drain has ended; the calling thread becomes the first worker. Errors before the
+    /// first accept (ring set-up: EPERM, ENOSYS, ENOMEM) come back with nothing started. Call once.
+    [[nodiscard]] virtual Result<void> run(const Service& service) = 0;
+
+    /// Stop accepting, let flows end, cancel those left after drain_timeout, return from run().
+    /// Any thread, and async-signal-safe. A second call changes nothing.
+    virtual void request_drain() noexcept = 0;
+
+    /// Sum over the workers; any thread, while run() runs or after it.
+    [[nodiscard]] virtual Figures figures() const = 0;
+
+    /// After run().
+    [[nodiscard]] virtual Teardown teardown() const = 0;
+};
+
+}  // namespace spindle::runtime

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/event_loop/event_loop.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <deque>
+#include <optional>
+
+#include "runtime/event_loop/blocking_pool.hpp"
+#include "runtime/event_loop/watchdog.hpp"
+#include "runtime/reactor/acceptor.hpp"
+#include "runtime/reactor/reactor.hpp"
+#include "runtime/root.hpp"
+#include "runtime/worker.hpp"
+
+namespace spindle::runtime {
+
+namespace {
+
+struct NoPayload {};
+
+class EventLoop final : public Backend, public Worker, public AcceptSink {
+  public:
+    explicit EventLoop(const EventLoopOptions& options) : Worker(options.worker, "event_loop"), options_(options) {}
+
+    // Backend
+    const char* name() const noexcept override { return backend; }
+    Result<void> run(const Service& service) override;
+    void request_drain() noexcept override;
+    Figures figures() const override;
+    Teardown teardown() const override { return teardown_; }
+
+    // Worker
+    void wake(Waiter& waiter) noexcept override;
+    void suspend(Waiter& waiter, std::coroutine_handle<> coroutine) noexcept override;
+    void begin_handler(const char* route) noexcept override { pulse_.route.store(route, std::memory_order_relaxed); }
+    void end_handler() noexcept override { pulse_.route.store(nullptr, std::memory_order_relaxed); }
+    void enter_runtime() noexcept override {}
+    void leave_runtime() noexcept override {}
+    bool must_park() const noexcept override { return false; }
+    bool prepare_park(Waiter&) noexcept override { return false; }
+    void park() noexcept override {}
+    bool run_blocking_here(BlockingJob&) noexcept override { return false; }
+    bool queue_blocking(BlockingJob& job, std::coroutine_handle<> coroutine) noexcept override;
+
+  private:
+    static constexpr std::chrono::seconds kAbandonAfter{1};  ///< for cancelled flows to end
+
+    // AcceptSink
+    bool may_accept() noexcept override;
+    void accepted(int descriptor) noexcept override;
+
+    Root<NoPayload> flow(int descriptor);
+    void resume(std::coroutine_handle<> coroutine) noexcept;
+    void collect_blocking() noexcept;
+    void begin_drain() noexcept;
+    void check_drain() noexcept;
+    [[nodiscard]] std::uint64_t connections() const noexcept { return counters.accepted.read() - counters.closed.read(); }
+
+    const EventLoopOptions options_;
+    const Service* service_ = nullptr;
+    std::unique_ptr<Reactor> reactor_owner_;
+    std::atomic<Reactor*> wake_target_{nullptr};   // written by run(), read by request_drain() on any thread
+    std::deque<Acceptor> acceptors_;
+    std::atomic<bool> drain_requested_{false};
+    std::optional<std::uint64_t> drain_deadline_;  // ns of the reactor's clock
+    Wait drain_timer_;
+    LoopPulse pulse_;
+    Counter stalls_seen_by_watchdog_;              // written by the watchdog
+    std::optional<BlockingPool> pool_;
+    std::atomic<BlockingJob*> blocking_done_{nullptr};  // pushed by pool threads, exchanged by the loop
+    Teardown teardown_;
+};
+
+// ---- life cycle
+
+Result<void> EventLoop::run(const Service& service) {
+    service_ = &service;
+    auto reactor = Reactor::create({.sharing = Sharing::one_thread});
+    if (!reactor) return std::unexpected(reactor.error());
+    reactor_owner_ = std::move(*reactor);
+    reactor_ = reactor_owner_.get();
+    wake_target_.store(reactor_, std::memory_order_seq_cst);
+    set_current_worker(this);
+    pool_.emplace(options_.blocking_threads, [this](BlockingJob& job) {
+        job.next = blocking_done_.load(std::memory_order_relaxed);
+        while (!blocking_done_.compare_exchange_weak(job.next, &job, std::memory_order_release, std::memory_order_relaxed)) {}
+        reactor_->wake();
+    });
+    std::optional<Watchdog> watchdog;
+    watchdog.emplace(pulse_, options_.lag_warning, [this](const char* route, std::chrono::nanoseconds lasted) {
+        stalls_seen_by_watchdog_.add();
+        if (service_->on_stall) service_->on_stall({backend, index, route, lasted, false});
+    });
+    for (int listener : service.listeners) acceptors_.emplace_back(listener, *this).resume();
+    if (service.on_ready) service.on_ready();
+
+    while (!drain_deadline_ || connections() > 0) {
+        reactor_->poll(Reactor::Block::until_event);
+        collect_blocking();
+        if (drain_requested_.load(std::memory_order_relaxed) && !drain_deadline_) {
+            begin_drain();
+            watchdog->abandon_at(std::chrono::steady_clock::now() + service.drain_timeout + kAbandonAfter, [this] {
+                if (service_->abandon) service_->abandon();
+                std::_Exit(0);
+            });
+        }
+        check_drain();
+    }
+    pool_.reset();
+    collect_blocking();
+    reactor_->shut_down();
+    wake_target_.store(nullptr, std::memory_order_seq_cst);
+    teardown_ = {connections(), reactor_->buffers().outstanding(), 0, reactor_->in_flight()};
+    set_current_worker(nullptr);
+    return {};
+}
+
+void EventLoop::request_drain() noexcept {
+    drain_requested_.store(true, std::memory_order_seq_cst);
+    if (Reactor* reactor = wake_target_.load(std::memory_order_seq_cst)) reactor->wake();
+}
+
+void EventLoop::begin_drain() noexcept {
+    drain_deadline_ = reactor_->now() + static_cast<std::uint64_t>(service_->drain_timeout.count());
+    for (Acceptor& acceptor : acceptors_) acceptor.stop();
+    // Only so that the loop wakes up at the deadline, if nothing else does.
+    reactor_->start_timer(drain_timer_, std::max(service_->drain_timeout, std::chrono::nanoseconds(1)));
+    drain_timer_.fire = [](Timer&, Fired) {};
+    reactor_->drain();
+}
+
+void EventLoop::check_drain() noexcept {
+    if (!drain_deadline_ || reactor_->stopping() || connections() == 0) return;
+    if (reactor_->now() < *drain_deadline_) return;
+    counters.cut.add(connections());
+    reactor_->cancel_all();
+}
+
+Figures EventLoop::figures() const {
+    return {.accepted = counters.accepted.read(),
+            .connections = connections(),
+            .accept_errors = counters.accept_errors.read(),
+            .buffers_exhausted = counters.buffers_exhausted.read(),
+            .dispatched = counters.dispatched.read(),
+            .stalls = stalls_seen_by_watchdog_.read(),
+            .steals = 0,
+            .handoffs = 0,
+            .blocking_calls = counters.blocking_calls.read(),
+            .cut = counters.cut.read()};
+}
+
+// ---- flows of control
+
+bool EventLoop::may_accept() noexcept {
+    return !drain_deadline_ && (service_->connections_max == 0 || connections() < service_->connections_max);
+}
+
+void EventLoop::accepted(int descriptor) noexcept {
+    counters.accepted.add();
+    resume(flow(descriptor).handle());
+}
+
+Root<NoPayload> EventLoop::flow(int descriptor) {
+    co_await service_->serve(descriptor);
+    counters.closed.add();
+    for (Acceptor& acceptor : acceptors_) acceptor.resume();
+}
+
+void EventLoop::suspend(Waiter& waiter, std::coroutine_handle<> coroutine) noexcept {
+    waiter.coroutine = coroutine;
+    waiter.route = pulse_.route.load(std::memory_order_relaxed);
+}
+
+void EventLoop::wake(Waiter& waiter) noexcept {
+    pulse_.route.store(waiter.route, std::memory_order_relaxed);
+    resume(waiter.coroutine);
+}
+
+void EventLoop::resume(std::coroutine_handle<> coroutine) noexcept {
+    counters.dispatched.add();
+    const std::uint64_t callbacks = pulse_.callbacks.load(std::memory_order_relaxed);
+    pulse_.callbacks.store(callbacks + 1, std::memory_order_release);
+    coroutine.resume();
+    pulse_.callbacks.store(callbacks + 2, std::memory_order_release);
+    pulse_.route.store(nullptr, std::memory_order_relaxed);
+}
+
+bool EventLoop::queue_blocking(BlockingJob& job, std::coroutine_handle<> coroutine) noexcept {
+    suspend(job.waiter, coroutine);
+    counters.blocking_calls.add();
+    return pool_->submit(job);
+}
+
+void EventLoop::collect_blocking() noexcept {
+    BlockingJob* job = blocking_done_.exchange(nullptr, std::memory_order_acquire);
+    BlockingJob* oldest_first = nullptr;
+    while (job != nullptr) {
+        BlockingJob* following = job->next;
+        job->next = oldest_first;
+        oldest_first = job;
+        job = following;
+    }
+    while (oldest_first != nullptr) {
+        BlockingJob& done = *oldest_first;
+        oldest_first = done.next;
+        wake(done.waiter);
+    }
+}
+
+}  // namespace
+
+std::unique_ptr<Backend> make_event_loop(const EventLoopOptions& options) { return std::make_unique<EventLoop>(options); }
+
+}  // namespace spindle::runtime

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/fiber/fiber_backend.hpp"
+
+#include <atomic>
+#include <csignal>
+
+#include "runtime/fiber/monitor.hpp"
+#include "runtime/fiber/overflow_reporter.hpp"
+#include "runtime/fiber/scheduler.hpp"
+
+namespace spindle::runtime {
+
+namespace {
+
+class FiberBackend final : public Backend {
+  public:
+    explicit FiberBackend(const FiberOptions& options)
+        : options_(options), scheduler_(options.processors, options.stack_size, std::max(options.threads_max, options.processors + 1)) {}
+
+    const char* name() const noexcept override { return "fiber"; }
+    Result<void> run(const Service& service) override;
+    void request_drain() noexcept override;
+    Figures figures() const override;
+    Teardown teardown() const override;
+
+  private:
+    const FiberOptions options_;
+    Scheduler scheduler_;
+    std::atomic<bool> drain_requested_{false};
+    std::atomic<bool> running_{false};
+};
+
+// The monitor's kick must interrupt nothing but the kernel's laziness: SA_RESTART, and nothing to do.
+void install_kick_handler() {
+    struct sigaction action {};
+    action.sa_handler = [](int) {};
+    action.sa_flags = SA_RESTART;
+    ::sigaction(SIGURG, &action, nullptr);
+}
+
+Result<void> FiberBackend::run(const Service& service) {
+    Result<void> opened = scheduler_.open();
+    if (!opened) return opened;
+    install_kick_handler();
+    install_overflow_reporter();
+    running_.store(true, std::memory_order_seq_cst);
+    Monitor monitor(scheduler_, service, options_.handoff_after, drain_requested_);
+    scheduler_.run(service);
+    running_.store(false, std::memory_order_seq_cst);
+    return {};
+}
+
+// A sleeping processor that is woken wakes the monitor, which leads the drain.
+void FiberBackend::request_drain() noexcept {
+    drain_requested_.store(true, std::memory_order_seq_cst);
+    if (running_.load(std::memory_order_seq_cst)) scheduler_.processors()[0]->reactor().wake();
+}
+
+Figures FiberBackend::figures() const {
+    Figures sum;
+    for (const auto& processor : scheduler_.processors()) {
+        const WorkerCounters& counters = processor->counters;
+        sum.accepted += counters.accepted.read();
+        sum.accept_errors += counters.accept_errors.read();
+        sum.buffers_exhausted += counters.buffers_exhausted.read();
+        sum.dispatched += counters.dispatched.read();
+        sum.stalls += counters.stalls.read();
+        sum.steals += counters.steals.read();
+        sum.handoffs += counters.handoffs.read();
+        sum.blocking_calls += counters.blocking_calls.read();
+        sum.cut += counters.cut.read();
+    }
+    sum.connections = scheduler_.connections();
+    return sum;
+}
+
+Teardown FiberBackend::teardown() const {
+    Teardown left;
+    left.connections = left.fibers = scheduler_.connections();
+    for (const auto& processor : scheduler_.processors()) {
+        left.buffers += processor->reactor().buffers().outstanding();
+        left.operations += processor->reactor().in_flight();
+    }
+    return left;
+}
+
+}  // namespace
+
+std::unique_ptr<Backend> make_fiber(const FiberOptions& options) { return std::make_unique<FiberBackend>(options); }
+
+}  // namespace spindle::runtime

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/fiber/machine.hpp"
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <utility>
+
+#include "runtime/fiber/overflow_reporter.hpp"
+#include "runtime/fiber/processor.hpp"
+#include "runtime/fiber/scheduler.hpp"
+
+namespace spindle::runtime {
+
+namespace {
+thread_local Machine* this_threads_machine = nullptr;
+}
+
+Machine& this_machine() noexcept {
+    Machine* machine = this_threads_machine;
+    asm volatile("" : "+r"(machine)::"memory");
+    return *machine;
+}
+
+// ---- life, on the thread's own stack
+
+void Machine::live() {
+    this_threads_machine = this;
+    thread_id_.store(static_cast<int>(::syscall(SYS_gettid)), std::memory_order_relaxed);
+    AlternateSignalStack for_overflows;
+    while (true) {
+        assigned_.acquire();
+        if (processor == nullptr) return;
+        run_processor();
+        if (Fiber* fiber_to_publish = std::exchange(publish_, nullptr)) {
+            stuck.store(false, std::memory_order_relaxed);
+            scheduler_.publish(*fiber_to_publish);
+        } else {
+            scheduler_.processor_finished(*std::exchange(processor, nullptr));
+        }
+        scheduler_.idle(*this);
+    }
+}
+
+void Machine::run_processor() noexcept {
+    set_current_worker(processor);
+    processor->start_listening();
+    stack = processor->take_stack();
+    CHECK_THAT(stack != nullptr);
+    make_context(stack->context, stack->memory(), loop, nullptr);
+    switch_context(thread_context_, stack->context);
+    if (abandoned_ != nullptr) scheduler_.stacks().give(std::exchange(abandoned_, nullptr));
+}
+
+void Machine::start_thread() {
+    thread_ = std::thread([this] { live(); });
+}
+
+void Machine::join() {
+    if (thread_.joinable()) thread_.join();
+}
+
+void Machine::assign(Processor* given) noexcept {
+    processor = given;
+    if (given != nullptr) given->machine.store(this, std::memory_order_release);
+    assigned_.release();
+}
+
+void Machine::kick() const noexcept {
+    const int thread = thread_id_.load(std::memory_order_relaxed);
+    if (thread != 0) ::syscall(SYS_tgkill, ::getpid(), thread, SIGURG);
+}
+
+// ---- the scheduler's loop, on any stack; keeps nothing across a fiber's run
+
+void Machine::loop(void*) noexcept {
+    this_machine().settle();
+    while (true) {
+        Machine& machine = this_machine();
+        Fiber* fiber = machine.scheduler_.next(*machine.processor);
+        if (fiber == nullptr) {
+            machine.abandoned_ = std::exchange(machine.stack, nullptr);
+            switch_and_abandon(machine.abandoned_->context, machine.thread_context_);
+        }
+        run_fiber(*fiber);
+    }
+}
+
+void run_fiber(Fiber& fiber) noexcept {
+    Machine& machine = this_machine();
+    machine.fiber = &fiber;
+    machine.processor->counters.dispatched.add();
+    if (fiber.stack == nullptr) {
+        std::exchange(fiber.coroutine, nullptr).resume();
+        return;
+    }
+    machine.abandoned_ = machine.stack;
+    machine.stack = std::exchange(fiber.stack, nullptr);
+    switch_and_abandon(machine.abandoned_->context, machine.stack->context);
+}
+
+void Machine::settle() noexcept {
+    if (abandoned_ != nullptr) processor->give_stack(*std::exchange(abandoned_, nullptr));
+}
+
+void Machine::park_running_fiber(Stack& fresh) noexcept {
+    Stack& kept = *stack;
+    fiber->stack = &kept;
+    stack = &fresh;
+    make_context(fresh.context, fresh.memory(), loop, nullptr);
+    switch_context(kept.context, fresh.context);
+    this_machine().settle();
+}
+
+// The fiber may be run by others as soon as it is published, so that happens on the thread's own stack.
+void Machine::requeue_running_fiber() noexcept {
+    Stack& kept = *std::exchange(stack, nullptr);
+    fiber->stack = &kept;
+    publish_ = fiber;
+    processor = nullptr;
+    switch_context(kept.context, thread_context_);
+    this_machine().settle();
+}
+
+}  // namespace spindle::runtime

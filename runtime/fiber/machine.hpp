@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// M: an OS thread. With a processor it runs the scheduler's loop on borrowed stacks; without one it
+// waits, on its own stack, to be given one. It never ends while the scheduler runs: operations that it
+// filed complete on it.
+//
+// Stacks. The loop runs on whichever stack is current. A fiber that parks keeps the stack, and the
+// machine goes on upon a fresh one; when the fiber is resumed, the resumer's stack is abandoned (its loop
+// has no state) and recycled from the fiber's, and the loop goes on beneath the resumed fiber's frames.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <semaphore>
+#include <thread>
+
+#include "runtime/fiber/context.hpp"
+#include "runtime/fiber/fiber.hpp"
+#include "runtime/fiber/stacks.hpp"
+
+namespace spindle::runtime {
+
+class Processor;
+class Scheduler;
+
+class Machine {
+  public:
+    explicit Machine(Scheduler& scheduler) : scheduler_(scheduler) {}
+    Machine(const Machine&) = delete;
+    Machine& operator=(const Machine&) = delete;
+
+    /// The machine's life on the calling thread: wait for a processor, run it, until told to stop.
+    void live();
+    void start_thread();
+    void join();
+
+    /// Gives a waiting machine its processor, or null: end. By whoever took it from the idle list or made it.
+    void assign(Processor* processor) noexcept;
+
+    /// On a fiber's stack, the processor lost or given away: leaves the stack, makes the fiber runnable,
+    /// and returns, on whichever machine runs it, with a processor in the runtime state.
+    void requeue_running_fiber() noexcept;
+
+    /// Parks the running fiber upon its stack and runs others upon `fresh`; returns as above.
+    void park_running_fiber(Stack& fresh) noexcept;
+
+    /// SIGURG: lets the kernel run completions that wait for this thread, if it computes.
+    void kick() const noexcept;
+
+    // Written by the machine itself; processor also by assign() while it waits.
+    Processor* processor = nullptr;
+    Fiber* fiber = nullptr;           ///< the one that runs
+    Stack* stack = nullptr;           ///< the one it runs upon
+    std::uint64_t user_word = 0;      ///< what the processor's word was set to when user code began
+
+    std::atomic<bool> stuck{false};   ///< set by the monitor at a retake, cleared when the machine comes back
+
+  private:
+    friend void run_fiber(Fiber& fiber) noexcept;
+    void settle() noexcept;
+    [[noreturn]] static void loop(void*) noexcept;
+    void run_processor() noexcept;
+
+    Scheduler& scheduler_;
+    Context thread_context_;          // the thread's own stack, while it runs a processor
+    Stack* abandoned_ = nullptr;      // left behind by the last switch; nobody runs upon it
+    Fiber* publish_ = nullptr;        // to be made runnable once its stack is left
+    std::binary_semaphore assigned_{0};
+    std::atomic<int> thread_id_{0};
+    std::thread thread_;
+};
+
+/// The machine of this thread; not inlined, for the reasons in worker.hpp.
+[[gnu::noinline]] Machine& this_machine() noexcept;
+
+/// Continues `fiber` on this machine. Returns when it has suspended or ended, maybe on another machine;
+/// does not return to a caller whose stack was abandoned.
+void run_fiber(Fiber& fiber) noexcept;
+
+}  // namespace spindle::runtime

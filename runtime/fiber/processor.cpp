@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/fiber/processor.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "runtime/fiber/machine.hpp"
+#include "runtime/fiber/scheduler.hpp"
+
+namespace spindle::runtime {
+
+Processor::Processor(unsigned number, Scheduler& scheduler, StackSlabs& slabs)
+    : Worker(number, "fiber"), scheduler_(scheduler), stacks_(slabs) {}
+
+Result<void> Processor::open() {
+    auto made = Reactor::create({.sharing = Sharing::migrating});
+    if (!made) return std::unexpected(made.error());
+    reactor_owner_ = std::move(*made);
+    reactor_ = reactor_owner_.get();
+    return {};
+}
+
+// ---- waiting
+
+void Processor::wake(Waiter& waiter) noexcept { push(*waiter.fiber); }
+
+void Processor::suspend(Waiter& waiter, std::coroutine_handle<> coroutine) noexcept {
+    waiter.fiber = this_machine().fiber;
+    waiter.fiber->coroutine = coroutine;
+}
+
+bool Processor::must_park() const noexcept { return this_machine().fiber->route != nullptr; }
+
+bool Processor::prepare_park(Waiter& waiter) noexcept {
+    fresh_ = stacks_.take();
+    if (fresh_ == nullptr) return false;
+    waiter.fiber = this_machine().fiber;
+    return true;
+}
+
+void Processor::park() noexcept { this_machine().park_running_fiber(*std::exchange(fresh_, nullptr)); }
+
+void Processor::push(Fiber& fiber) noexcept {
+    queue.push(&fiber, [this](std::span<Fiber* const> older) { scheduler_.overflow(older); });
+}
+
+// ---- user code
+
+void Processor::begin_handler(const char* name) noexcept {
+    this_machine().fiber->route = name;
+    enter_user();
+}
+
+void Processor::end_handler() noexcept {
+    enter_runtime();
+    this_machine().fiber->route = nullptr;
+}
+
+void Processor::enter_user() noexcept {
+    Machine& machine_now = this_machine();
+    route.store(machine_now.fiber->route, std::memory_order_relaxed);
+    machine_now.user_word = ((word_.load(std::memory_order_relaxed) | kUser) + kEpoch);
+    word_.store(machine_now.user_word, std::memory_order_release);
+}
+
+// `this` may be a processor that was taken away: then only the machine knows where it stands.
+void Processor::enter_runtime() noexcept {
+    Machine& machine_now = this_machine();
+    if (machine_now.fiber->route == nullptr) return;
+    std::uint64_t expected = machine_now.user_word;
+    if (word_.compare_exchange_strong(expected, expected & ~kUser, std::memory_order_acquire, std::memory_order_relaxed)) {
+        return;
+    }
+    machine_now.requeue_running_fiber();
+}
+
+void Processor::leave_runtime() noexcept {
+    if (this_machine().fiber->route != nullptr) enter_user();
+}
+
+bool Processor::retake(std::uint64_t seen) noexcept {
+    return word_.compare_exchange_strong(seen, (seen & ~kUser) + kEpoch, std::memory_order_acq_rel,
+                                         std::memory_order_relaxed);
+}
+
+// The job's thread is this machine's; the processor goes to another one at once.
+bool Processor::run_blocking_here(BlockingJob& job) noexcept {
+    counters.blocking_calls.add();
+    Machine& machine_now = this_machine();
+    Machine* other = scheduler_.reserve_machine();
+    if (other == nullptr) {  // at threads_max: block here, as an undeclared call would
+        job.run(job);
+        return true;
+    }
+    counters.handoffs.add();
+    machine_now.processor = nullptr;
+    other->assign(this);
+    job.run(job);
+    machine_now.requeue_running_fiber();
+    return true;
+}
+
+// ---- accepting and draining
+
+bool Processor::may_accept() noexcept { return scheduler_.may_accept(); }
+
+void Processor::accepted(int descriptor) noexcept {
+    counters.accepted.add();
+    scheduler_.connection_opened();
+    const Root<Fiber> root = flow(descriptor);
+    root.payload().coroutine = root.handle();
+    push(root.payload());
+}
+
+Root<Fiber> Processor::flow(int descriptor) {
+    co_await scheduler_.service().serve(descriptor);
+    // Maybe another processor than the one that accepted.
+    current_worker().counters.closed.add();
+    scheduler_.connection_closed();
+}
+
+void Processor::start_listening() noexcept {
+    if (std::exchange(listening_, true)) return;
+    for (int listener : scheduler_.service().listeners) acceptors_.emplace_back(listener, *this).resume();
+    scheduler_.processor_listens();
+}
+
+void Processor::resume_accepting() noexcept {
+    for (Acceptor& acceptor : acceptors_) acceptor.resume();
+}
+
+void Processor::heed_drain() noexcept {
+    if (!drained_ && scheduler_.draining()) {
+        drained_ = true;
+        for (Acceptor& acceptor : acceptors_) acceptor.stop();
+        reactor_->drain();
+    }
+    if (drained_ && !accepting_ended.load(std::memory_order_relaxed)) {
+        const bool ended = std::ranges::all_of(acceptors_, [](const Acceptor& acceptor) { return acceptor.ended(); });
+        accepting_ended.store(ended, std::memory_order_release);
+    }
+    if (!cancelled_ && scheduler_.cancelling()) {
+        cancelled_ = true;
+        reactor_->cancel_all();
+    }
+}
+
+void Processor::shut_down() noexcept { reactor_->shut_down(); }
+
+}  // namespace spindle::runtime

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// P: the right to run fibers, with everything that goes with it: run queue, ring, timers, stacks,
+// acceptors. A machine holds it; the monitor may take it away while the machine is in a handler.
+//
+// Ownership is one word, {epoch, state}. In the runtime state the owner is the machine that entered it,
+// and nobody takes it. begin_handler stores {epoch + 1, user}; from then on whoever first exchanges that
+// very value owns the processor: the machine itself, back from the handler, or the monitor. The epoch
+// makes every stay in user code a value of its own.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <memory>
+
+#include "runtime/fiber/fiber.hpp"
+#include "runtime/fiber/run_queue.hpp"
+#include "runtime/fiber/stacks.hpp"
+#include "runtime/reactor/acceptor.hpp"
+#include "runtime/reactor/reactor.hpp"
+#include "runtime/root.hpp"
+#include "runtime/worker.hpp"
+
+namespace spindle::runtime {
+
+class Machine;
+class Scheduler;
+
+class Processor final : public Worker, public AcceptSink {
+  public:
+    Processor(unsigned number, Scheduler& scheduler, StackSlabs& slabs);
+
+    /// Makes the ring; before anything else.
+    [[nodiscard]] Result<void> open();
+
+    // Worker
+    void wake(Waiter& waiter) noexcept override;
+    void suspend(Waiter& waiter, std::coroutine_handle<> coroutine) noexcept override;
+    void begin_handler(const char* route) noexcept override;
+    void end_handler() noexcept override;
+    void enter_runtime() noexcept override;
+    void leave_runtime() noexcept override;
+    bool must_park() const noexcept override;
+    bool prepare_park(Waiter& waiter) noexcept override;
+    void park() noexcept override;
+    bool run_blocking_here(BlockingJob& job) noexcept override;
+    bool queue_blocking(BlockingJob&, std::coroutine_handle<>) noexcept override { return false; }
+
+    // AcceptSink
+    bool may_accept() noexcept override;
+    void accepted(int descriptor) noexcept override;
+
+    // For the machine that holds it.
+    Stack* take_stack() noexcept { return stacks_.take(); }
+    void give_stack(Stack& stack) noexcept { stacks_.give(&stack); }
+    void push(Fiber& fiber) noexcept;
+    /// Starts accepting, the first time; on a machine that has just got it.
+    void start_listening() noexcept;
+    void resume_accepting() noexcept;
+    /// Does what a drain or stop asks for, once each; to be called after each poll.
+    void heed_drain() noexcept;
+    void shut_down() noexcept;
+
+    // For the monitor.
+    static constexpr std::uint64_t kUser = 1;
+    static constexpr std::uint64_t kEpoch = 2;
+    [[nodiscard]] std::uint64_t word() const noexcept { return word_.load(std::memory_order_acquire); }
+    /// Takes the processor from the machine that has been in user code since `seen`. False: it came back.
+    [[nodiscard]] bool retake(std::uint64_t seen) noexcept;
+
+    RunQueue<Fiber> queue;
+    std::atomic<Machine*> machine{nullptr};        ///< who holds it; written by assign()
+    std::atomic<const char*> route{nullptr};       ///< of the handler that runs; by the owner
+    std::atomic<bool> asleep{false};               ///< waits in its ring; cleared by whoever wakes it
+    std::atomic<bool> accepting_ended{false};      ///< drained, and no accept in flight any more
+    unsigned tick = 0;                             ///< dispatches; the owner's
+    bool searching = false;                        ///< woken to look for work, has found none yet; the owner's
+
+  private:
+    Root<Fiber> flow(int descriptor);
+    void enter_user() noexcept;
+
+    Scheduler& scheduler_;
+    StackCache stacks_;
+    std::unique_ptr<Reactor> reactor_owner_;
+    std::deque<Acceptor> acceptors_;
+    Stack* fresh_ = nullptr;  // from prepare_park to park
+    bool listening_ = false;
+    bool drained_ = false;
+    bool cancelled_ = false;
+    alignas(64) std::atomic<std::uint64_t> word_{0};
+};
+
+}  // namespace spindle::runtime

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/fiber/scheduler.hpp"
+
+#include <algorithm>
+#include <system_error>
+
+namespace spindle::runtime {
+
+Scheduler::Scheduler(unsigned processors, std::size_t stack_size, unsigned machines_max)
+    : slabs_(stack_size), machines_max_(machines_max) {
+    for (unsigned i = 0; i < processors; ++i) processors_.push_back(std::make_unique<Processor>(i, *this, slabs_));
+}
+
+Scheduler::~Scheduler() = default;
+
+Result<void> Scheduler::open() {
+    for (auto& processor : processors_) {
+        Result<void> opened = processor->open();
+        if (!opened) return opened;
+    }
+    return {};
+}
+
+void Scheduler::run(const Service& service) {
+    service_ = &service;
+    Machine* first = nullptr;
+    {
+        std::lock_guard lock(machines_mutex_);
+        first = machines_.emplace_back(std::make_unique<Machine>(*this)).get();
+    }
+    first->assign(processors_[0].get());
+    for (std::size_t i = 1; i < processors_.size(); ++i) {
+        Machine* machine = reserve_machine();
+        CHECK_THAT(machine != nullptr);
+        machine->assign(processors_[i].get());
+    }
+    first->live();
+    for (auto& machine : machines_) machine->join();
+}
+
+// ---- finding work
+
+Fiber* Scheduler::next(Processor& mine) noexcept {
+    while (true) {
+        if (++mine.tick % kGlobalEvery == 0) {
+            poll(mine, Reactor::Block::no);
+            if (Fiber* fiber = global_.pop()) return found(mine, fiber);
+        }
+        if (Fiber* fiber = mine.queue.pop()) return found(mine, fiber);
+        if (Fiber* fiber = from_global(mine)) return found(mine, fiber);
+        if (Fiber* fiber = steal(mine)) return found(mine, fiber);
+        if (stopping_.load(std::memory_order_acquire)) {
+            mine.shut_down();
+            return nullptr;
+        }
+        sleep(mine);
+    }
+}
+
+Fiber* Scheduler::found(Processor& mine, Fiber* fiber) noexcept {
+    if (mine.searching) {
+        mine.searching = false;
+        one_searches_.store(false, std::memory_order_seq_cst);
+        if (work_elsewhere(mine) || !mine.queue.empty()) wake_one();
+    }
+    return fiber;
+}
+
+Fiber* Scheduler::from_global(Processor& mine) noexcept {
+    if (global_.empty()) return nullptr;
+    const std::size_t share = global_.size() / processors_.size() + 1;
+    Fiber* first = global_.pop(std::min<std::size_t>(share, mine.queue.room()));
+    if (first == nullptr) return global_.pop();
+    for (Fiber* fiber = first->next; fiber != nullptr;) {
+        Fiber* following = fiber->next;
+        mine.push(*fiber);
+        fiber = following;
+    }
+    return first;
+}
+
+Fiber* Scheduler::steal(Processor& mine) noexcept {
+    const std::size_t count = processors_.size();
+    for (std::size_t i = 1; i < count; ++i) {
+        Processor& victim = *processors_[(mine.index + mine.tick + i) % count];
+        if (&victim == &mine || victim.queue.empty()) continue;
+        if (Fiber* fiber = victim.queue.steal_into(mine.queue)) {
+            mine.counters.steals.add(mine.queue.size() + 1);
+            return fiber;
+        }
+    }
+    return nullptr;
+}
+
+bool Scheduler::work_elsewhere(const Processor& mine) const noexcept {
+    if (!global_.empty()) return true;
+    for (const auto& processor : processors_) {
+        if (processor.get() != &mine && !processor->queue.empty()) return true;
+    }
+    return false;
+}
+
+// ---- sleeping and waking
+
+void Scheduler::poll(Processor& mine, Reactor::Block block) noexcept {
+    mine.reactor().poll(block);
+    mine.heed_drain();
+    if (accept_paused_.load(std::memory_order_relaxed) && may_accept()) mine.resume_accepting();
+}
+
+void Scheduler::sleep(Processor& mine) noexcept {
+    if (mine.searching) {
+        mine.searching = false;
+        one_searches_.store(false, std::memory_order_seq_cst);
+    }
+    mine.asleep.store(true, std::memory_order_seq_cst);
+    sleeping_.fetch_add(1, std::memory_order_seq_cst);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    const bool missed = work_elsewhere(mine) || stopping_.load(std::memory_order_seq_cst);
+    poll(mine, missed ? Reactor::Block::no : Reactor::Block::until_event);
+    sleeping_.fetch_sub(1, std::memory_order_seq_cst);
+    // Cleared by somebody else: it was woken to look for work.
+    mine.searching = !mine.asleep.exchange(false, std::memory_order_seq_cst);
+    if (monitor_dozes.load(std::memory_order_seq_cst) && monitor_dozes.exchange(false)) monitor_dozes.notify_one();
+    if (mine.queue.size() > 1) wake_one();
+}
+
+void Scheduler::wake_one() noexcept {
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (sleeping_.load(std::memory_order_seq_cst) == 0) return;
+    if (one_searches_.exchange(true, std::memory_order_seq_cst)) return;
+    for (auto& processor : processors_) {
+        if (processor->asleep.load(std::memory_order_relaxed) &&
+            processor->asleep.exchange(false, std::memory_order_seq_cst)) {
+            processor->reactor().wake();
+            return;
+        }
+    }
+    one_searches_.store(false, std::memory_order_seq_cst);
+}
+
+void Scheduler::wake_all() noexcept {
+    for (auto& processor : processors_) processor->reactor().wake();
+}
+
+void Scheduler::publish(Fiber& fiber) noexcept {
+    global_.push(&fiber);
+    wake_one();
+}
+
+// ---- machines
+
+Machine* Scheduler::reserve_machine() noexcept {
+    std::lock_guard lock(machines_mutex_);
+    if (!idle_machines_.empty()) {
+        Machine* machine = idle_machines_.back();
+        idle_machines_.pop_back();
+        return machine;
+    }
+    if (machines_.size() >= machines_max_) return nullptr;
+    try {
+        Machine& machine = *machines_.emplace_back(std::make_unique<Machine>(*this));
+        machine.start_thread();
+        return &machine;
+    } catch (const std::system_error&) {  // no more threads are to be had
+        machines_.pop_back();
+        return nullptr;
+    }
+}
+
+void Scheduler::idle(Machine& machine) noexcept {
+    std::lock_guard lock(machines_mutex_);
+    if (machines_end_) machine.assign(nullptr);
+    else idle_machines_.push_back(&machine);
+}
+
+void Scheduler::processor_finished(Processor&) noexcept {
+    std::lock_guard lock(machines_mutex_);
+    if (++processors_finished_ < processors_.size()) return;
+    machines_end_ = true;
+    for (Machine* machine : idle_machines_) machine->assign(nullptr);
+    idle_machines_.clear();
+}
+
+// ---- connections and drain
+
+void Scheduler::processor_listens() noexcept {
+    if (listening_.fetch_add(1, std::memory_order_acq_rel) + 1 == processors_.size() && service_->on_ready) service_->on_ready();
+}
+
+bool Scheduler::may_accept() const noexcept {
+    if (draining()) return false;
+    if (service_->connections_max == 0 || connections() < service_->connections_max) return true;
+    const_cast<std::atomic<bool>&>(accept_paused_).store(true, std::memory_order_relaxed);
+    return false;
+}
+
+void Scheduler::connection_closed() noexcept {
+    const std::uint64_t before = connections_.fetch_sub(1, std::memory_order_acq_rel);
+    if (before == service_->connections_max && !draining()) wake_all();
+}
+
+bool Scheduler::all_accepting_ended() const noexcept {
+    return std::ranges::all_of(processors_, [](const auto& processor) {
+        return processor->accepting_ended.load(std::memory_order_acquire);
+    });
+}
+
+void Scheduler::begin_drain() noexcept {
+    draining_.store(true, std::memory_order_release);
+    wake_all();
+}
+
+void Scheduler::cancel_flows() noexcept {
+    cancelling_.store(true, std::memory_order_release);
+    wake_all();
+}
+
+void Scheduler::stop() noexcept {
+    stopping_.store(true, std::memory_order_seq_cst);
+    wake_all();
+}
+
+}  // namespace spindle::runtime

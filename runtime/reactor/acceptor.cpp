@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/reactor/acceptor.hpp"
+
+#include <sys/socket.h>
+
+#include "runtime/worker.hpp"
+
+namespace spindle::runtime {
+
+namespace {
+
+bool reuses_port(int listener) noexcept {
+    int value = 0;
+    socklen_t size = sizeof value;
+    return ::getsockopt(listener, SOL_SOCKET, SO_REUSEPORT, &value, &size) == 0 && value != 0;
+}
+
+}  // namespace
+
+Acceptor::Acceptor(int listener, AcceptSink& sink) noexcept
+    : listener_(listener), sink_(sink), multishot_(reuses_port(listener)) {
+    on_complete = completed;
+}
+
+void Acceptor::resume() noexcept {
+    if (!paused() || !sink_.may_accept()) return;
+    reactor_ = &current_worker().reactor();
+    in_flight = true;
+    reactor_->file(*this, [this](io_uring_sqe* sqe) {
+        if (multishot_) io_uring_prep_multishot_accept(sqe, listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        else io_uring_prep_accept(sqe, listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    });
+}
+
+void Acceptor::stop() noexcept {
+    stopped_ = true;
+    if (scheduled()) unlink();
+    if (in_flight) reactor_->cancel(*this);
+}
+
+void Acceptor::completed(Operation& operation, std::int32_t result, std::uint32_t flags) {
+    Acceptor& self = static_cast<Acceptor&>(operation);
+    if ((flags & IORING_CQE_F_MORE) == 0) self.in_flight = false;
+    if (result >= 0) {
+        self.sink_.accepted(result);  // also after stop(): the client was told that it is connected
+        if (!self.multishot_ && !self.stopped_) self.drain_queue();
+    } else if (result != -ECANCELED) {
+        self.failed(-result);
+    }
+    if (self.stopped_) return;
+    if (self.in_flight && !self.sink_.may_accept()) {
+        self.reactor_->cancel(self);
+    } else {
+        self.resume();
+    }
+}
+
+void Acceptor::drain_queue() noexcept {
+    for (unsigned i = 0; i < kDrainMax && sink_.may_accept(); ++i) {
+        const int descriptor = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (descriptor < 0) {
+            const int error = io_error();
+            if (error != EAGAIN && error != EINTR && error != ECONNABORTED) failed(error);
+            return;
+        }
+        sink_.accepted(descriptor);
+    }
+}
+
+// ECONNABORTED and the network's errors (accept(2)) concern one connection; the others mean that the
+// process or the system has run out of something, and that trying again at once would spin.
+void Acceptor::failed(int error) noexcept {
+    if (error != EMFILE && error != ENFILE && error != ENOBUFS && error != ENOMEM) return;
+    current_worker().counters.accept_errors.add();
+    if (scheduled() || stopped_) return;
+    reactor_->start_timer(*this, kRetryAfter);
+    fire = retry;
+}
+
+void Acceptor::retry(Timer& timer, Fired /*reason*/) { static_cast<Acceptor&>(timer).resume(); }
+
+}  // namespace spindle::runtime

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Accepts connections of one listener on one reactor. A listener that this process alone has
+// (SO_REUSEPORT) gets a multishot accept; a shared one a one-shot accept a reactor, then a bounded
+// accept4 drain, since one ring would otherwise get every connection. Owned and run by the worker.
+#pragma once
+
+#include <chrono>
+
+#include "runtime/reactor/operation.hpp"
+#include "runtime/reactor/reactor.hpp"
+
+namespace spindle::runtime {
+
+/// What an acceptor asks and tells its backend.
+class AcceptSink {
+  public:
+    /// False: at the connection limit; the acceptor pauses until resume().
+    [[nodiscard]] virtual bool may_accept() noexcept = 0;
+    virtual void accepted(int descriptor) noexcept = 0;
+
+  protected:
+    ~AcceptSink() = default;
+};
+
+class Acceptor : Wait {
+  public:
+    Acceptor(int listener, AcceptSink& sink) noexcept;
+    Acceptor(const Acceptor&) = delete;
+    Acceptor& operator=(const Acceptor&) = delete;
+
+    /// Arms on the current worker's reactor, if it is not armed, stopped or waiting out an error.
+    void resume() noexcept;
+    /// No more connections; the operation ends by itself.
+    void stop() noexcept;
+    [[nodiscard]] bool paused() const noexcept { return !in_flight && !scheduled() && !stopped_; }
+    [[nodiscard]] bool ended() const noexcept { return stopped_ && !in_flight; }
+
+  private:
+    /// After EMFILE and the like: the connection stays queued in the kernel meanwhile.
+    static constexpr std::chrono::milliseconds kRetryAfter{100};
+    static constexpr unsigned kDrainMax = 16;
+
+    static void completed(Operation& operation, std::int32_t result, std::uint32_t flags);
+    static void retry(Timer& timer, Fired reason);
+    void drain_queue() noexcept;
+    void failed(int error) noexcept;
+
+    int listener_;
+    AcceptSink& sink_;
+    Reactor* reactor_ = nullptr;
+    bool multishot_;
+    bool stopped_ = false;
+};
+
+}  // namespace spindle::runtime

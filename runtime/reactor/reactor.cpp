@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/reactor/reactor.hpp"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <ctime>
+
+namespace spindle::runtime {
+
+namespace {
+
+constexpr std::uint64_t kNanosecondsPerTick = std::chrono::nanoseconds(Reactor::kTick).count();
+
+std::uint64_t monotonic_now() noexcept {
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U + static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+unsigned setup_flags(Sharing sharing) noexcept {
+    const unsigned common = IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
+    return common | (sharing == Sharing::one_thread ? IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN
+                                                    : IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Reactor>> Reactor::create(Options options) {
+    std::unique_ptr<Reactor> reactor(new Reactor(options.sharing));
+    Result<void> opened = reactor->open(options);
+    if (!opened) return std::unexpected(opened.error());
+    return reactor;
+}
+
+Result<void> Reactor::open(const Options& options) {
+    int status = -ENOMEM;
+    for (unsigned entries = options.entries; entries >= 64 && status == -ENOMEM; entries /= 2) {
+        io_uring_params params{};
+        params.flags = setup_flags(sharing_);
+        params.cq_entries = entries * 4;
+        status = io_uring_queue_init_params(entries, &ring_, &params);
+    }
+    if (status < 0) return failure(-status);
+    ring_open_ = true;
+    Result<void> buffers = buffers_.open(ring_, options.buffers, options.buffer_bytes);
+    if (!buffers) return buffers;
+    wake_descriptor_ = ::eventfd(0, EFD_CLOEXEC);
+    if (wake_descriptor_ < 0) return last_failure();
+    wake_operation_.on_complete = woken;
+    wake_operation_.reactor = this;
+    now_ = monotonic_now();
+    wheel_.advance(now_ / kNanosecondsPerTick);
+    arm_wake();
+    return {};
+}
+
+Reactor::~Reactor() {
+    if (ring_open_) {
+        buffers_.close(ring_);
+        io_uring_queue_exit(&ring_);
+    }
+    if (wake_descriptor_ >= 0) ::close(wake_descriptor_);
+}
+
+io_uring_sqe* Reactor::next_submission() {
+    io_uring_sqe* sqe = io_uring_get_sqe(&ring_);
+    while (sqe == nullptr) {
+        submit();
+        sqe = io_uring_get_sqe(&ring_);
+    }
+    return sqe;
+}
+
+// -EBUSY and -EAGAIN ask to reap first; the completion queue is unbounded (NODROP), so reaping later loses nothing.
+void Reactor::submit() noexcept {
+    const int submitted = io_uring_submit(&ring_);
+    if (submitted == -EBUSY || submitted == -EAGAIN) io_uring_get_events(&ring_);
+    else CHECK_THAT(submitted >= 0 || submitted == -EINTR);
+}
+
+void Reactor::cancel(Operation& operation) {
+    io_uring_sqe* sqe = next_submission();
+    io_uring_prep_cancel(sqe, &operation, 0);
+    io_uring_sqe_set_data(sqe, nullptr);
+}
+
+void Reactor::start_timer(Wait& wait, std::chrono::nanoseconds timeout, bool drainable) noexcept {
+    wait.fire = wait_timer_fired;
+    wait.drainable = drainable;
+    // Without a deadline the wait still stands in the wheel, so that drain and stop find it.
+    const auto nanoseconds = static_cast<std::uint64_t>(timeout.count());
+    const std::uint64_t deadline = timeout.count() == 0 ? UINT64_MAX / 2
+                                                        : (now_ + nanoseconds + kNanosecondsPerTick - 1) / kNanosecondsPerTick;
+    wheel_.schedule(wait, deadline);
+}
+
+void Reactor::wait_timer_fired(Timer& timer, Fired reason) {
+    Wait& wait = static_cast<Wait&>(timer);
+    wait.ended = reason;
+    wait.overtaken = true;
+    if (wait.in_flight) {
+        current_worker().reactor().cancel(wait);
+        return;  // its own completion wakes the waiter
+    }
+    wait.result = reason == Fired::due ? -ETIMEDOUT : -ECANCELED;
+    current_worker().wake(wait.waiter);
+}
+
+void complete_wait(Operation& operation, std::int32_t result, std::uint32_t flags) {
+    Wait& wait = static_cast<Wait&>(operation);
+    wait.in_flight = false;
+    if (wait.scheduled()) wait.unlink();
+    if (result == -ECANCELED && wait.overtaken && wait.ended == Fired::due) result = -ETIMEDOUT;
+    wait.result = result;
+    wait.flags = flags;
+    current_worker().wake(wait.waiter);
+}
+
+unsigned Reactor::poll(Block block) {
+    buffers_.collect();
+    const auto next = wheel_.next_expiry();
+    const bool due = next && *next <= now_ / kNanosecondsPerTick;
+    if (block == Block::until_event && !due) {
+        submit_and_wait();
+    } else {
+        submit();
+        if (sharing_ == Sharing::one_thread || io_uring_cq_has_overflow(&ring_) ||
+            (IO_URING_READ_ONCE(*ring_.sq.kflags) & IORING_SQ_TASKRUN) != 0) {
+            io_uring_get_events(&ring_);
+        }
+    }
+    refresh_clock();
+    unsigned ran = reap();
+    wheel_.advance(now_ / kNanosecondsPerTick);
+    return ran;
+}
+
+void Reactor::submit_and_wait() noexcept {
+    io_uring_cqe* cqe = nullptr;
+    const auto next = wheel_.next_expiry();
+    int status = 0;
+    if (next) {
+        const std::uint64_t at = *next * kNanosecondsPerTick;
+        const std::uint64_t wait = at > now_ ? at - now_ : 1;
+        __kernel_timespec timeout{static_cast<long long>(wait / 1'000'000'000U), static_cast<long long>(wait % 1'000'000'000U)};
+        status = io_uring_submit_and_wait_timeout(&ring_, &cqe, 1, &timeout, nullptr);
+    } else {
+        status = io_uring_submit_and_wait(&ring_, 1);
+    }
+    CHECK_THAT(status >= 0 || status == -ETIME || status == -EINTR || status == -EBUSY || status == -EAGAIN);
+}
+
+unsigned Reactor::reap() noexcept {
+    unsigned ran = 0;
+    io_uring_cqe* cqe = nullptr;
+    while (ran < kCompletionsMax && io_uring_peek_cqe(&ring_, &cqe) == 0) {
+        auto* operation = static_cast<Operation*>(io_uring_cqe_get_data(cqe));
+        const std::int32_t result = cqe->res;
+        const std::uint32_t flags = cqe->flags;
+        io_uring_cqe_seen(&ring_, cqe);
+        ++ran;
+        if (operation == nullptr) continue;  // a cancel's own result says nothing that its target's does not
+        if ((flags & IORING_CQE_F_BUFFER) != 0) buffers_.taken();
+        if ((flags & IORING_CQE_F_MORE) == 0) --in_flight_;
+        operation->on_complete(*operation, result, flags);
+    }
+    return ran;
+}
+
+void Reactor::refresh_clock() noexcept { now_ = monotonic_now(); }
+
+bool Reactor::has_completions() const noexcept { return io_uring_cq_ready(&ring_) > 0; }
+
+void Reactor::wake() noexcept {
+    if (wake_pending_.exchange(true, std::memory_order_seq_cst)) return;
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const ssize_t written = ::write(wake_descriptor_, &one, sizeof one);
+}
+
+void Reactor::arm_wake() noexcept {
+    wake_armed_ = true;
+    file(wake_operation_, [this](io_uring_sqe* sqe) {
+        io_uring_prep_read(sqe, wake_descriptor_, &wake_value_, sizeof wake_value_, 0);
+    });
+}
+
+// Under Sharing::migrating the read belongs to the thread that filed it and fails with -ECANCELED when
+// that thread ends: an unrequested end is simply armed again.
+void Reactor::woken(Operation& operation, std::int32_t /*result*/, std::uint32_t /*flags*/) {
+    Reactor& reactor = *static_cast<WakeOperation&>(operation).reactor;
+    reactor.wake_armed_ = false;
+    reactor.wake_pending_.store(false, std::memory_order_seq_cst);
+    if (!reactor.closing_) reactor.arm_wake();
+}
+
+void Reactor::drain() noexcept {
+    if (draining_) return;
+    draining_ = true;
+    wheel_.fire_all(Fired::drained);
+}
+
+void Reactor::cancel_all() noexcept {
+    draining_ = true;
+    stopping_ = true;
+    wheel_.fire_all(Fired::cancelled);
+}
+
+void Reactor::shut_down() noexcept {
+    closing_ = true;
+    if (wake_armed_) cancel(wake_operation_);
+    while (in_flight_ > 0) poll(Block::until_event);
+    buffers_.collect();
+}
+
+}  // namespace spindle::runtime

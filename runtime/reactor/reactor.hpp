@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One io_uring ring with its operations, provided buffers and timers. Owned by one thread at a time:
+// for ever by its event loop (Sharing::one_thread), or by whichever machine holds the processor
+// (Sharing::migrating). Only wake() may be called by others. Knows neither coroutines nor fibers: a
+// completion calls its operation, which wakes its waiter through the worker.
+#pragma once
+
+#include <liburing.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+
+#include "runtime/error.hpp"
+#include "runtime/reactor/buffer_ring.hpp"
+#include "runtime/reactor/operation.hpp"
+#include "runtime/reactor/timer_wheel.hpp"
+
+namespace spindle::runtime {
+
+enum class Sharing : std::uint8_t {
+    one_thread,  ///< SINGLE_ISSUER | DEFER_TASKRUN: cheapest, bound to the thread that made it
+    migrating,   ///< COOP_TASKRUN | TASKRUN_FLAG: may be handed to another thread between calls
+};
+
+class Reactor {
+  public:
+    struct Options {
+        Sharing sharing = Sharing::one_thread;
+        unsigned entries = 1024;       ///< submission queue; halved down to 64 while the kernel says ENOMEM
+        unsigned buffers = 1024;       ///< provided receive buffers, power of two
+        unsigned buffer_bytes = 4096;
+    };
+
+    /// One tick of the timer wheel.
+    static constexpr std::chrono::nanoseconds kTick = std::chrono::milliseconds(1);
+
+    /// EPERM or ENOSYS: io_uring is blocked; ENOMEM: locked memory; EINVAL: the kernel is too old (6.1 is needed).
+    [[nodiscard]] static Result<std::unique_ptr<Reactor>> create(Options options);
+    ~Reactor();
+    Reactor(const Reactor&) = delete;
+    Reactor& operator=(const Reactor&) = delete;
+
+
+    /// Files `operation` as `prep(sqe)` prepares it (io_uring_prep_*); in flight until its last completion.
+    /// Submits first if the queue is full.
+    template <typename Prep>
+    void file(Operation& operation, Prep&& prep) {
+        io_uring_sqe* sqe = next_submission();
+        prep(sqe);
+        io_uring_sqe_set_data(sqe, &operation);
+        ++in_flight_;
+    }
+
+    /// Asks the kernel to end `operation`; its own completion still comes.
+    void cancel(Operation& operation);
+
+    /// Starts `wait`'s timer; no timer for a zero timeout.
+    void start_timer(Wait& wait, std::chrono::nanoseconds timeout, bool drainable = false) noexcept;
+
+    enum class Block : std::uint8_t { no, until_event };
+    /// Submits, waits if asked (until a completion, a timer or wake()), runs completions and due timers.
+    /// Returns how many of both ran, at most about kCompletionsMax.
+    unsigned poll(Block block);
+
+    /// Ends a blocking poll() now or the next one. Any thread; async-signal-safe.
+    void wake() noexcept;
+
+    /// Waits that say they are drainable end with `drained`, now and from now on.
+    void drain() noexcept;
+    /// Every wait ends with `cancelled`, now and from now on.
+    void cancel_all() noexcept;
+    [[nodiscard]] bool draining() const noexcept { return draining_; }
+    [[nodiscard]] bool stopping() const noexcept { return stopping_; }
+
+    /// Ends the reactor's own operations; call when nothing else is in flight. Then the ring may be destroyed.
+    void shut_down() noexcept;
+
+    /// Something is due that poll(Block::no) would run.
+    [[nodiscard]] bool has_completions() const noexcept;
+
+    [[nodiscard]] Sharing sharing() const noexcept { return sharing_; }
+    [[nodiscard]] BufferRing& buffers() noexcept { return buffers_; }
+    [[nodiscard]] unsigned in_flight() const noexcept { return in_flight_; }
+    /// CLOCK_MONOTONIC in nanoseconds as of the last poll().
+    [[nodiscard]] std::uint64_t now() const noexcept { return now_; }
+
+  private:
+    static constexpr unsigned kCompletionsMax = 256;
+
+    explicit Reactor(Sharing sharing) noexcept : sharing_(sharing) {}
+    [[nodiscard]] Result<void> open(const Options& options);
+    [[nodiscard]] io_uring_sqe* next_submission();
+    void submit() noexcept;
+    void submit_and_wait() noexcept;
+    unsigned reap() noexcept;
+    void refresh_clock() noexcept;
+    void arm_wake() noexcept;
+    static void woken(Operation& operation, std::int32_t result, std::uint32_t flags);
+    static void wait_timer_fired(Timer& timer, Fired reason);
+
+    io_uring ring_{};
+    Sharing sharing_;
+    bool ring_open_ = false;
+    bool draining_ = false;
+    bool stopping_ = false;
+    bool wake_armed_ = false;
+    bool closing_ = false;
+    int wake_descriptor_ = -1;
+    unsigned in_flight_ = 0;
+    std::uint64_t now_ = 0;
+    std::uint64_t wake_value_ = 0;
+    TimerWheel wheel_;
+    BufferRing buffers_;
+    struct WakeOperation : Operation {
+        Reactor* reactor;
+    } wake_operation_{};
+    alignas(64) std::atomic<bool> wake_pending_{false};  // by wake(), cleared by the owner
+};
+
+/// Completion of a Wait: ends its timer and wakes its waiter. What `Wait::on_complete` points at.
+void complete_wait(Operation& operation, std::int32_t result, std::uint32_t flags);
+
+}  // namespace spindle::runtime

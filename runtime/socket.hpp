@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A connected stream socket as a flow of control uses it: receive into provided buffers, send with
+// back-pressure, close without losing an operation. One flow at a time; it may change threads between
+// calls. The connection's waits belong to the pipeline: they give the fiber's stack back.
+//
+// event_loop: one multishot receive stays armed, and data is queued here until asked for (bounded: a
+// client that outruns us is disarmed). fiber: one one-shot receive a wait, so that nothing is in flight
+// while the fiber runs and may be stolen.
+#pragma once
+
+#include <chrono>
+#include <coroutine>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+#include <sys/uio.h>
+
+#include "runtime/error.hpp"
+#include "runtime/reactor/operation.hpp"
+#include "runtime/reactor/reactor.hpp"
+#include "runtime/task.hpp"
+#include "runtime/wait_awaiter.hpp"
+
+namespace spindle::runtime {
+
+/// Bytes received; empty at the end of the stream. Owns its buffer until destroyed or release()d.
+class Received {
+  public:
+    Received() = default;
+    Received(Received&& other) noexcept
+        : reactor_(std::exchange(other.reactor_, nullptr)), data_(other.data_), size_(other.size_), id_(other.id_) {
+        other.data_ = nullptr;
+        other.size_ = 0;
+    }
+    Received& operator=(Received&& other) noexcept {
+        std::swap(reactor_, other.reactor_);
+        std::swap(data_, other.data_);
+        std::swap(size_, other.size_);
+        std::swap(id_, other.id_);
+        return *this;
+    }
+    ~Received() { release(); }
+
+    [[nodiscard]] std::string_view bytes() const noexcept { return {data_, size_}; }
+    /// Gives the buffer back now. On a runtime thread.
+    void release() noexcept;
+
+  private:
+    friend class Socket;
+    Received(Reactor* reactor, char* data, std::uint32_t size, std::uint32_t id) noexcept
+        : reactor_(reactor), data_(data), size_(size), id_(id) {}
+
+    Reactor* reactor_ = nullptr;  ///< null: data_ is heap memory of its own
+    char* data_ = nullptr;
+    std::uint32_t size_ = 0;
+    std::uint32_t id_ = BufferRing::kNone;
+};
+
+class Socket {
+  public:
+    /// Takes over a connected descriptor.
+    explicit Socket(int descriptor) noexcept;
+    ~Socket();
+    Socket(const Socket&) = delete;
+    Socket& operator=(const Socket&) = delete;
+
+    [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
+
+    /// Awaitable: Result<Received>. Errors: ETIMEDOUT; ECANCELED (the worker drains and `idle` was said,
+    /// or it stops); ECONNRESET and the like. Zero timeout: none.
+    class ReceiveAwaiter;
+    [[nodiscard]] ReceiveAwaiter receive(std::chrono::nanoseconds timeout, bool idle = false) noexcept;
+
+    /// What the kernel takes at once; 0 if nothing. Never waits.
+    [[nodiscard]] Result<std::size_t> try_send(const iovec* parts, std::size_t count) noexcept;
+    [[nodiscard]] Result<std::size_t> try_send(std::string_view bytes) noexcept;
+
+    /// Awaitable: Result<size_t>, at least 1 byte was taken. `bytes` must stay until then.
+    class SendAwaiter;
+    [[nodiscard]] SendAwaiter send_some(std::string_view bytes, std::chrono::nanoseconds timeout) noexcept;
+
+    /// All of it; each progress restarts the time-out.
+    [[nodiscard]] task<Result<void>> send_all(std::string_view bytes, std::chrono::nanoseconds timeout);
+
+    /// Sends FIN; receiving goes on.
+    void shut_down_sending() noexcept;
+
+    /// Awaitable: ends what is in flight and closes the descriptor. To be called once, last.
+    class CloseAwaiter;
+    [[nodiscard]] CloseAwaiter close() noexcept;
+
+  private:
+    static constexpr unsigned kQueuedMax = 16;  ///< buffers a client may be ahead before it is disarmed
+
+    struct Receive : Wait {
+        Socket* socket;
+    };
+
+    void arm() noexcept;
+    void arm_with_own_buffer() noexcept;
+    [[nodiscard]] bool ready() const noexcept { return queue_head_ != BufferRing::kNone || own_size_ > 0 || ended_; }
+    [[nodiscard]] Result<Received> take() noexcept;
+    void enqueue(std::uint32_t id, std::uint32_t size) noexcept;
+    void wake_receiver() noexcept;
+    void release_all() noexcept;
+    static void received(Operation& operation, std::int32_t result, std::uint32_t flags);
+    static void timer_fired(Timer& timer, Fired reason);
+
+    Receive receive_{};
+    Reactor* reactor_ = nullptr;  // of the receive that is armed and of the queued buffers
+    char* own_buffer_ = nullptr;  // heap, when the ring had no buffer
+    std::uint32_t own_size_ = 0;
+    std::uint32_t queue_head_ = BufferRing::kNone;
+    std::uint32_t queue_tail_ = BufferRing::kNone;
+    int descriptor_;
+    int error_ = 0;
+    std::uint16_t queued_ = 0;
+    bool ended_ = false;    // end of stream or error_
+    bool waiting_ = false;  // a flow waits in receive_.waiter
+    bool disarming_ = false;
+    bool closing_ = false;
+};
+
+class Socket::ReceiveAwaiter {
+  public:
+    ReceiveAwaiter(Socket& socket, std::chrono::nanoseconds timeout, bool idle) noexcept
+        : socket_(socket), timeout_(timeout), idle_(idle) {}
+    bool await_ready() noexcept;
+    void await_suspend(std::coroutine_handle<> coroutine) noexcept;
+    Result<Received> await_resume() noexcept;
+
+  private:
+    void start() noexcept;
+    Socket& socket_;
+    std::chrono::nanoseconds timeout_;
+    bool idle_;
+};
+
+class Socket::CloseAwaiter {
+  public:
+    explicit CloseAwaiter(Socket& socket) noexcept : socket_(socket) {}
+    bool await_ready() const noexcept { return !socket_.receive_.in_flight; }
+    void await_suspend(std::coroutine_handle<> coroutine) noexcept;
+    void await_resume() noexcept;
+
+  private:
+    Socket& socket_;
+};
+
+class Socket::SendAwaiter final : public WaitAwaiter {
+  public:
+    SendAwaiter(int descriptor, std::string_view bytes, std::chrono::nanoseconds timeout) noexcept
+        : WaitAwaiter(timeout), descriptor_(descriptor), bytes_(bytes) {}
+    Result<std::size_t> await_resume() noexcept;
+
+  private:
+    void file(Reactor& reactor) noexcept override;
+    int descriptor_;
+    std::string_view bytes_;
+};
+
+}  // namespace spindle::runtime

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the code that runs now stands on: a worker is one event loop or one processor. The awaitables in
+// io.hpp and socket.hpp wait through this interface, which is the whole difference between the backends.
+// All of it is called on the thread that owns the worker; from inside a handler only enter_runtime()
+// comes first.
+#pragma once
+
+#include <coroutine>
+#include <cstdint>
+
+#include "runtime/counter.hpp"
+
+namespace spindle::runtime {
+
+class Reactor;
+struct Fiber;
+
+/// Who is continued when a wait ends. Filled by Worker::suspend or Worker::park.
+struct Waiter {
+    std::coroutine_handle<> coroutine;  ///< event_loop: resumed directly
+    Fiber* fiber = nullptr;             ///< fiber: made runnable
+    const char* route = nullptr;        ///< event_loop: the handler that waits, for the lag warning
+};
+
+/// Work that may block its thread. Lives in the frame that awaits it.
+struct BlockingJob {
+    void (*run)(BlockingJob&) noexcept = nullptr;
+    BlockingJob* next = nullptr;
+    Waiter waiter;
+};
+
+/// One worker's counters; see Figures in backend.hpp for their meaning.
+struct WorkerCounters {
+    Counter accepted, closed, accept_errors, buffers_exhausted, dispatched, stalls, steals, handoffs,
+        blocking_calls, cut;
+};
+
+class Worker {
+  public:
+    Worker(unsigned number, const char* backend_name) : index(number), backend(backend_name) {}
+    Worker(const Worker&) = delete;
+    Worker& operator=(const Worker&) = delete;
+
+    [[nodiscard]] Reactor& reactor() noexcept { return *reactor_; }
+
+    /// A wait ended: continue whoever waits. Called by completions and timers of this worker's reactor.
+    virtual void wake(Waiter& waiter) noexcept = 0;
+
+    /// The coroutine suspends until wake(waiter).
+    virtual void suspend(Waiter& waiter, std::coroutine_handle<> coroutine) noexcept = 0;
+
+    /// User code begins: from now on the worker may be taken away. `route` outlives it.
+    virtual void begin_handler(const char* route) noexcept = 0;
+    /// User code ended. Continues perhaps on another worker; so do the next two.
+    virtual void end_handler() noexcept = 0;
+    /// An awaitable inside a handler needs the runtime, and then goes back. No effect elsewhere.
+    virtual void enter_runtime() noexcept = 0;
+    virtual void leave_runtime() noexcept = 0;
+
+    /// True where a wait must keep the stack: the running flow is a fiber inside a handler.
+    [[nodiscard]] virtual bool must_park() const noexcept = 0;
+    /// Readies `waiter` for wake(), to be called before the operation is filed. False if no stack is to
+    /// be had to go on with: then suspend() serves as well.
+    [[nodiscard]] virtual bool prepare_park(Waiter& waiter) noexcept = 0;
+    /// Keeps the stack and runs others until wake(waiter). Returns perhaps on another thread and worker.
+    virtual void park() noexcept = 0;
+
+    /// Runs the job on this thread, the worker given away meanwhile; false where that cannot be.
+    [[nodiscard]] virtual bool run_blocking_here(BlockingJob& job) noexcept = 0;
+    /// Queues the job for another thread and resumes `coroutine` after it; false if the queue is full.
+    [[nodiscard]] virtual bool queue_blocking(BlockingJob& job, std::coroutine_handle<> coroutine) noexcept = 0;
+
+    const unsigned index;
+    const char* const backend;
+    WorkerCounters counters;
+
+  protected:
+    ~Worker() = default;
+    Reactor* reactor_ = nullptr;
+};
+
+/// The worker of this thread. Never cache it across a wait: a fiber may continue elsewhere.
+/// Not inlined, so that no compiler keeps the thread pointer in a register across a suspension.
+[[gnu::noinline]] Worker& current_worker() noexcept;
+
+/// Backends only.
+[[gnu::noinline]] void set_current_worker(Worker* worker) noexcept;
+
+}  // namespace spindle::runtime

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a handler answers: status, fields, body. The pipeline adds framing (Content-Length or chunked),
+// Date, Server and Connection; a handler never sets those. Sans-I/O.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace spindle::http {
+
+/// Bytes of an open file. Owns the descriptor and closes it. Move-only.
+class FileBody {
+  public:
+    FileBody(int descriptor, std::uint64_t offset, std::uint64_t length) noexcept
+        : offset(offset), length(length), descriptor_(descriptor) {}
+    FileBody(FileBody&& other) noexcept
+        : offset(other.offset), length(other.length), descriptor_(std::exchange(other.descriptor_, -1)) {}
+    FileBody& operator=(FileBody&& other) noexcept {
+        std::swap(descriptor_, other.descriptor_);
+        offset = other.offset;
+        length = other.length;
+        return *this;
+    }
+    ~FileBody();
+    [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
+    std::uint64_t offset;
+    std::uint64_t length;
+
+  private:
+    int descriptor_;
+};
+
+/// A body made while it is sent; what producing means is the pipeline's (pipeline/handler.hpp derives from it).
+class BodyStream {
+  public:
+    virtual ~BodyStream() = default;
+};
+
+/// std::string_view bodies must have static lifetime; std::string bodies are owned.
+using Body = std::variant<std::monostate, std::string_view, std::string, FileBody, std::unique_ptr<BodyStream>>;
+
+struct ResponseField {
+    std::string name;
+    std::string value;
+};
+
+struct Response {
+    std::uint16_t status = 200;
+    std::string_view content_type;  ///< static lifetime (a literal or the MIME table); empty: no Content-Type
+    std::vector<ResponseField> fields;  ///< others, in order; CR, LF and NUL in them make the response a 500
+    Body body;
+    bool close = false;  ///< end the connection after this response
+
+    Response& set(std::string_view name, std::string_view value) {
+        fields.push_back({std::string(name), std::string(value)});
+        return *this;
+    }
+
+    static Response text(std::uint16_t status, std::string body) {
+        Response response;
+        response.status = status;
+        response.content_type = "text/plain; charset=utf-8";
+        response.body = std::move(body);
+        return response;
+    }
+};
+
+}  // namespace spindle::http

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The access log: one line a request, combined or JSON, gathered in a buffer a worker and written in
+// batches. Any thread may write with any worker's number (under `fiber` a processor changes hands);
+// each buffer has its lock, held for the formatting only. No allocation once the buffers have grown.
+// It must never stop serving: a full disk, a dead pipe or a slow reader loses lines, counted.
+//
+// Everything a client supplied is escaped: no line can be forged, no terminal controlled.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/config.hpp"
+
+namespace spindle::pipeline {
+
+class DescriptorSink;
+
+/// What is known of an answered request; views live during write() only. Empty text becomes "-"
+/// (combined) or "" (JSON). Status 499: the client went away before the answer was sent.
+struct AccessRecord {
+    std::string_view remote;  ///< the peer's address without its port; "unix" for a local socket
+    std::string_view method;
+    std::string_view target;
+    std::string_view host;
+    std::uint16_t status = 0;
+    std::uint64_t bytes_in = 0;   ///< of the request, head and body, as received
+    std::uint64_t bytes_out = 0;  ///< of the response's body
+    std::chrono::nanoseconds duration{};  ///< first byte of the request to last byte handed over
+    std::string_view version = "HTTP/1.1";
+    std::string_view referer;
+    std::string_view user_agent;
+    std::string_view backend;
+    unsigned worker = 0;
+};
+
+/// Appends one line with its newline. `stamp` is format_stamp()'s text. Pure but for `line`.
+void append_combined(std::string& line, const AccessRecord& record, std::string_view stamp);
+void append_json(std::string& line, const AccessRecord& record, std::string_view stamp);
+
+/// "24/Nov/2026:03:34:51 +0000" in local time (combined) or "2026-11-24T03:34:51.123Z" (JSON).
+[[nodiscard]] std::string format_stamp(config::LogFormat format, std::chrono::nanoseconds since_epoch);
+
+class AccessLog {
+  public:
+    /// `buffers`: how many workers write in this process. Opens nothing when the access log is off.
+    /// May be opened before a fork; each process then has buffers of its own.
+    [[nodiscard]] static std::expected<std::unique_ptr<AccessLog>, std::string> open(
+        const config::Log& log, unsigned buffers);
+    ~AccessLog();  ///< flushes
+
+    [[nodiscard]] bool enabled() const noexcept { return sink_ != nullptr; }
+
+    /// A lone line leaves at once; lines within kDelay of the last write wait for the batch to fill,
+    /// for the next line after kDelay, or for flush(). Never throws.
+    void write(unsigned worker, const AccessRecord& record) noexcept;
+
+    /// Writes what waits. To be called about once a second, so that the last lines of a burst show.
+    void flush(unsigned worker) noexcept;
+    void flush() noexcept;
+
+    /// Lines that could not be written.
+    [[nodiscard]] std::uint64_t lost() const noexcept { return lost_.load(std::memory_order_relaxed); }
+
+    static constexpr std::chrono::milliseconds kDelay{100};
+    static constexpr std::size_t kWaitingBytesMax = 1 << 20;  ///< a worker; beyond it lines are lost
+
+  private:
+    struct Buffer;
+    AccessLog(const config::Log& log, unsigned buffers);
+    void deliver_locked(Buffer& buffer, std::chrono::nanoseconds now) noexcept;
+    void lose(std::uint64_t lines, int error, std::chrono::nanoseconds now) noexcept;
+
+    const config::LogFormat format_;
+    const std::string path_;
+    std::shared_ptr<DescriptorSink> sink_;
+    std::size_t batch_bytes_ = 0;
+    std::vector<std::unique_ptr<Buffer>> buffers_;
+    std::atomic<std::uint64_t> lost_{0};
+    std::atomic<std::int64_t> reported_at_{0};  ///< steady nanoseconds; 0: never
+};
+
+}  // namespace spindle::pipeline

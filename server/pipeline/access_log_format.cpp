@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How a line of the access log looks. Pure functions over text; copies clean runs at once, because
+// nearly all bytes of nearly all requests are clean.
+#include <array>
+#include <charconv>
+#include <cstdio>
+#include <ctime>
+
+#include "server/pipeline/access_log.hpp"
+
+namespace spindle::pipeline {
+
+namespace {
+
+constexpr char kHex[] = "0123456789abcdef";
+
+constexpr std::array<bool, 256> printable_ascii() {
+    std::array<bool, 256> clean{};
+    for (unsigned byte = 0x20; byte < 0x7f; ++byte) clean[byte] = byte != '"' && byte != '\\';
+    return clean;
+}
+constexpr std::array<bool, 256> kClean = printable_ascii();
+
+void append_number(std::string& line, std::uint64_t value) {
+    char digits[20];
+    const auto [end, error] = std::to_chars(digits, digits + sizeof digits, value);
+    line.append(digits, end);
+}
+
+/// Seconds with microseconds: "0.000123".
+void append_seconds(std::string& line, std::chrono::nanoseconds duration) {
+    const auto micros = static_cast<std::uint64_t>(duration.count() < 0 ? 0 : duration.count() / 1000);
+    append_number(line, micros / 1'000'000);
+    char fraction[7] = {'.'};
+    std::uint64_t rest = micros % 1'000'000;
+    for (int place = 6; place > 0; --place, rest /= 10) fraction[place] = static_cast<char>('0' + rest % 10);
+    line.append(fraction, sizeof fraction);
+}
+
+/// Length of a well-formed UTF-8 sequence of two to four bytes at the start of `text` (RFC 3629), 0 if
+/// there is none. C1 controls (U+0080 to U+009F) count as malformed: terminals obey them.
+std::size_t utf8_sequence(std::string_view text) {
+    const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
+    const unsigned lead = byte(0);
+    const std::size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+    if (lead < 0xc2 || lead > 0xf4 || text.size() < length) return 0;
+    for (std::size_t at = 1; at < length; ++at) {
+        if ((byte(at) & 0xc0) != 0x80) return 0;
+    }
+    const unsigned second = byte(1);
+    const bool overlong = (lead == 0xe0 && second < 0xa0) || (lead == 0xf0 && second < 0x90);
+    const bool outside = (lead == 0xed && second > 0x9f) || (lead == 0xf4 && second > 0x8f);
+    const bool control = lead == 0xc2 && second < 0xa0;
+    return overlong || outside || control ? 0 : length;
+}
+
+/// As nginx does: quotes, backslashes, control bytes and all bytes above ASCII become \xHH.
+void append_escaped_combined(std::string& line, std::string_view text) {
+    if (text.empty()) {
+        line.push_back('-');
+        return;
+    }
+    std::size_t run = 0;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        const auto byte = static_cast<unsigned char>(text[at]);
+        if (kClean[byte]) continue;
+        line.append(text, run, at - run);
+        const char escape[] = {'\\', 'x', kHex[byte >> 4], kHex[byte & 15]};
+        line.append(escape, sizeof escape);
+        run = at + 1;
+    }
+    line.append(text, run);
+}
+
+/// Well-formed UTF-8 passes, any other byte becomes \u00HH, so that the line is always valid JSON.
+void append_escaped_json(std::string& line, std::string_view text) {
+    std::size_t run = 0;
+    for (std::size_t at = 0; at < text.size();) {
+        const auto byte = static_cast<unsigned char>(text[at]);
+        if (kClean[byte]) {
+            ++at;
+            continue;
+        }
+        if (byte >= 0x80) {
+            if (const std::size_t length = utf8_sequence(text.substr(at)); length != 0) {
+                at += length;
+                continue;
+            }
+        }
+        line.append(text, run, at - run);
+        if (byte == '"' || byte == '\\') {
+            const char escape[] = {'\\', static_cast<char>(byte)};
+            line.append(escape, sizeof escape);
+        } else {
+            const char escape[] = {'\\', 'u', '0', '0', kHex[byte >> 4], kHex[byte & 15]};
+            line.append(escape, sizeof escape);
+        }
+        run = ++at;
+    }
+    line.append(text, run);
+}
+
+/// `prefix` is the literal `,"name":"` that leads to the value.
+void append_member(std::string& line, std::string_view prefix, std::string_view value) {
+    line.append(prefix);
+    append_escaped_json(line, value);
+    line.push_back('"');
+}
+
+void append_member(std::string& line, std::string_view prefix, std::uint64_t value) {
+    line.append(prefix);
+    append_number(line, value);
+}
+
+}  // namespace
+
+void append_combined(std::string& line, const AccessRecord& record, std::string_view stamp) {
+    append_escaped_combined(line, record.remote);
+    line.append(" - - [").append(stamp).append("] \"");
+    append_escaped_combined(line, record.method);
+    if (!record.method.empty()) {  // else no request line was understood: "-" alone
+        line.push_back(' ');
+        append_escaped_combined(line, record.target);
+        line.push_back(' ');
+        line.append(record.version);
+    }
+    line.append("\" ");
+    append_number(line, record.status);
+    line.push_back(' ');
+    append_number(line, record.bytes_out);
+    line.append(" \"");
+    append_escaped_combined(line, record.referer);
+    line.append("\" \"");
+    append_escaped_combined(line, record.user_agent);
+    line.append("\"\n");
+}
+
+void append_json(std::string& line, const AccessRecord& record, std::string_view stamp) {
+    line.append(R"({"ts":")").append(stamp).push_back('"');
+    append_member(line, R"(,"remote_ip":")", record.remote);
+    // Until there is a list of trusted proxies the client is whoever connected.
+    append_member(line, R"(,"client_ip":")", record.remote);
+    append_member(line, R"(,"method":")", record.method);
+    append_member(line, R"(,"host":")", record.host);
+    append_member(line, R"(,"uri":")", record.target);
+    append_member(line, R"(,"proto":")", record.version);
+    append_member(line, R"(,"status":)", std::uint64_t{record.status});
+    append_member(line, R"(,"bytes_in":)", record.bytes_in);
+    append_member(line, R"(,"bytes_out":)", record.bytes_out);
+    line.append(R"(,"duration":)");
+    append_seconds(line, record.duration);
+    append_member(line, R"(,"referer":")", record.referer);
+    append_member(line, R"(,"user_agent":")", record.user_agent);
+    append_member(line, R"(,"backend":")", record.backend);
+    append_member(line, R"(,"worker":)", std::uint64_t{record.worker});
+    line.append("}\n");
+}
+
+std::string format_stamp(config::LogFormat format, std::chrono::nanoseconds since_epoch) {
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(since_epoch);
+    const std::time_t time = seconds.count();
+    std::tm parts{};
+    char text[48];
+    if (format == config::LogFormat::combined) {
+        // strftime's %b follows LC_TIME, but the program never leaves the "C" locale.
+        ::localtime_r(&time, &parts);
+        return {text, std::strftime(text, sizeof text, "%d/%b/%Y:%H:%M:%S %z", &parts)};
+    }
+    ::gmtime_r(&time, &parts);
+    const std::size_t length = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
+    const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(since_epoch - seconds).count();
+    const int more = std::snprintf(text + length, sizeof text - length, ".%03dZ", static_cast<int>(millis));
+    return {text, length + static_cast<std::size_t>(more)};
+}
+
+}  // namespace spindle::pipeline

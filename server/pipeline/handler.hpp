@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a handler is. Written once, plain or coroutine, it runs under both backends:
+//
+//     Response hello(Request&, Context&);                 // never waits: costs no coroutine frame
+//     task<Response> nap(Request&, Context&) {            // may wait: co_await sleep_for(10ms)
+//
+// A handler runs on one flow of control at a time; under `fiber` it may continue on another thread
+// after each co_await, so it keeps no pointer to thread-local data across one. A handler that throws
+// becomes a 500, a log line with its route and a counter.
+#pragma once
+
+#include <expected>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+#include "runtime/task.hpp"
+#include "runtime/error.hpp"
+#include "server/http/request.hpp"
+#include "server/http/response.hpp"
+
+namespace spindle::pipeline {
+
+using http::Request;
+using http::Response;
+using runtime::task;
+
+/// Where a streamed response body goes. `write` suspends while the client is slow (back-pressure);
+/// an error means that the client is gone and the producer should return.
+class BodyWriter {
+  public:
+    virtual task<std::expected<void, runtime::Error>> write(std::string_view bytes) = 0;
+
+  protected:
+    ~BodyWriter() = default;
+};
+
+/// Where the request body comes from. `read` returns the next decoded bytes, valid until the next
+/// read; empty at the end. Errors: the client went away, a time-out, a framing error, body too large
+/// (the pipeline then answers with the right status itself, whatever the handler returns).
+class BodyReader {
+  public:
+    virtual task<std::expected<std::string_view, runtime::Error>> read() = 0;
+
+  protected:
+    ~BodyReader() = default;
+};
+
+/// A body produced by a coroutine while it is sent: chunked for HTTP/1.1, until close for HTTP/1.0.
+class StreamedBody final : public http::BodyStream {
+  public:
+    using Producer = std::function<task<void>(BodyWriter&)>;
+    explicit StreamedBody(Producer producer) : produce(std::move(producer)) {}
+    Producer produce;
+};
+
+/// What a handler may ask about where it runs. Lives as long as the request.
+struct Context {
+    std::string_view route;    ///< the route's path, as configured
+    std::string_view backend;  ///< "event_loop" or "fiber"
+    BodyReader* body = nullptr;  ///< never null while a handler runs
+};
+
+using PlainHandler = std::function<Response(Request&, Context&)>;
+using CoroutineHandler = std::function<task<Response>(Request&, Context&)>;
+using Handler = std::variant<PlainHandler, CoroutineHandler>;
+
+/// A mounted route. A path that ends in '/' matches its subtree, any other only itself; the longest match wins.
+struct Route {
+    std::string path;
+    Handler handler;
+    /// Methods answered, as the Allow field lists them ("GET, HEAD"); others get 405 with Allow.
+    std::string allow = "GET, HEAD";
+};
+
+}  // namespace spindle::pipeline
