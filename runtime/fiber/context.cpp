@@ -2,8 +2,9 @@
 //
 // The switch around the assembly: exception state, and what the sanitizers must be told.
 //
-// Order in a switch: the exception state is exchanged before the stack is, while the thread is certain;
-// the sanitizers are told last before and first after, and no instrumented code runs between.
+// Order in a switch: the exception state is exchanged before the stack is, while the thread is
+// certain; the sanitizers are told last before and first after, and no instrumented code runs
+// between.
 #include "runtime/fiber/context.hpp"
 
 #include <cstdint>
@@ -30,9 +31,10 @@ extern "C" void* spindle_context_prepare(void* top, void (*entry)(void*), void* 
 namespace spindle::runtime {
 namespace {
 
-// __cxa_get_globals is declared const: a compiler may use again the address it gave before a switch,
-// which belongs to the thread before the switch. Behind this accessor it is looked up every time. The
-// address is kept in a variable of our own because the library's look-up costs a __tls_get_addr.
+// __cxa_get_globals is declared const: a compiler may use again the address it gave before a
+// switch, which belongs to the thread before the switch. Behind this accessor it is looked up every
+// time. The address is kept in a variable of our own because the library's look-up costs a
+// __tls_get_addr.
 SPINDLE_NO_TSAN __attribute__((noinline)) ExceptionGlobals& exception_globals() {
     __attribute__((tls_model("initial-exec"))) static thread_local ExceptionGlobals* known = nullptr;
     if (known == nullptr) [[unlikely]] {
@@ -127,7 +129,8 @@ SPINDLE_NO_TSAN void retire_context([[maybe_unused]] Context& context) {
 
 }  // namespace spindle::runtime
 
-// Called by the assembly as the first frame of a new context; noexcept ends the process when entry throws.
+// Called by the assembly as the first frame of a new context; noexcept ends the process when entry
+// throws.
 extern "C" [[noreturn, gnu::visibility("hidden")]] SPINDLE_NO_TSAN void spindle_context_begin(
     spindle::runtime::Context* from, void (*entry)(void*), void* argument) noexcept {
     spindle::runtime::arrive(from, nullptr);

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The context switch for aarch64, AAPCS64. Upon the stack of a context that is not running, from sp:
+// The context switch for aarch64, AAPCS64. Upon the stack of a context that is not running, from
+// sp:
 //
 //     0 x19 x20, 16 x21 x22, 32 x23 x24, 48 x25 x26, 64 x27 x28, 80 x29 resume address,
 //     96 d8 d9, 112 d10 d11, 128 d12 d13, 144 d14 d15, 160 fpcr
 //
-// Resumes by `br`, not `ret`, for the sake of the return predictor; x30 is free to differ after a call.
-// No BTI note on purpose: a linker that finds none turns it off for the executable.
+// Resumes by `br`, not `ret`, for the sake of the return predictor; x30 is free to differ after a
+// call. No BTI note on purpose: a linker that finds none turns it off for the executable.
 
 #if defined(__aarch64__)
 

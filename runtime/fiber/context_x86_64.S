@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The context switch for x86-64, System V ABI. Upon the stack of a context that is not running, from sp:
+// The context switch for x86-64, System V ABI. Upon the stack of a context that is not running,
+// from sp:
 //
 //     0 mxcsr, 4 x87 control word, 8 r15, 16 r14, 24 r13, 32 r12, 40 rbx, 48 rbp, 56 resume address
 //
 // The resume address is popped and jumped to: the processor's return predictor remembers calls, not
 // stacks, so a `ret` to another stack is mispredicted every time (11 ns instead of 2-3).
-// No IBT or shadow-stack note on purpose: a linker that finds none turns both off for the executable.
+// No IBT or shadow-stack note on purpose: a linker that finds none turns both off for the
+// executable.
 
 #if defined(__x86_64__)
 

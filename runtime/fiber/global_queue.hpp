@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The global run queue: what no processor's own queue holds. First in first out, intrusive through
-// T::next, behind a mutex: it is touched every 61st tick, at overflow and by threads without a processor.
+// T::next, behind a mutex: it is touched every 61st tick, at overflow and by threads without a
+// processor.
 #pragma once
 
 #include <atomic>
@@ -11,8 +12,8 @@
 
 namespace spindle::runtime {
 
-/// Any thread. T has `T* next`, which is the queue's while the item is queued. Owns no items; allocates
-/// nothing; never waits for more than a few pointer writes of another thread.
+/// Any thread. T has `T* next`, which is the queue's while the item is queued. Owns no items;
+/// allocates nothing; never waits for more than a few pointer writes of another thread.
 template <class T>
 class GlobalQueue {
   public:
@@ -52,8 +53,9 @@ class GlobalQueue {
         return first;
     }
 
-    /// Without the lock: what was so a moment ago. Who goes to sleep on it must order the look himself
-    /// (a sequentially consistent fence after announcing the sleep, as the pushing side after pushing).
+    /// Without the lock: what was so a moment ago. Who goes to sleep on it must order the look
+    /// himself (a sequentially consistent fence after announcing the sleep, as the pushing side
+    /// after pushing).
     [[nodiscard]] std::size_t size() const noexcept { return size_.load(std::memory_order_acquire); }
     [[nodiscard]] bool empty() const noexcept { return size() == 0; }
 

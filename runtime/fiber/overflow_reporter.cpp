@@ -69,7 +69,8 @@ void install_overflow_reporter() {
 AlternateSignalStack::AlternateSignalStack() {
     stack_t present{};
     if (::sigaltstack(nullptr, &present) == 0 && (present.ss_flags & SS_DISABLE) == 0) return;
-    // The kernel's frame alone needs 3 KiB with AVX-512; sanitizers' handlers, which may follow, much more.
+    // The kernel's frame alone needs 3 KiB with AVX-512; sanitizers' handlers, which may follow,
+    // much more.
     bytes_ = std::max<std::size_t>(static_cast<std::size_t>(::sysconf(_SC_SIGSTKSZ)), 64 * 1024);
     void* memory = ::mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) return;

@@ -2,17 +2,17 @@
 //
 // A processor's run queue: a bounded ring, first in first out, that others steal half of.
 //
-// Go's ring, with the head that tokio packs into one word: `real` is where the owner pops next, `steal`
-// is where a thief that is still copying began (equal to `real` when nobody steals). Slots from `steal`
-// on are not written to, so a thief copies in peace what it has claimed.
+// Go's ring, with the head that tokio packs into one word: `real` is where the owner pops next,
+// `steal` is where a thief that is still copying began (equal to `real` when nobody steals). Slots
+// from `steal` on are not written to, so a thief copies in peace what it has claimed.
 //
-// Who writes what: tail_ the owner; slots_ the owner; head_ the owner (pop, overflow) and one thief at a
-// time, always by compare-exchange. "The owner" is whoever holds the processor: handing it over must
-// order the old owner's accesses before the new one's (release, then acquire).
+// Who writes what: tail_ the owner; slots_ the owner; head_ the owner (pop, overflow) and one thief
+// at a time, always by compare-exchange. "The owner" is whoever holds the processor: handing it
+// over must order the old owner's accesses before the new one's (release, then acquire).
 //
-// Rejected: Chase-Lev's deque: its owner pops last in first out, which starves connections, and costs
-// twice as much. Positions are 32 bits and wrap: a thief would have to sleep between its load and its
-// compare-exchange through exactly 2^32 pops to be fooled.
+// Rejected: Chase-Lev's deque: its owner pops last in first out, which starves connections, and
+// costs twice as much. Positions are 32 bits and wrap: a thief would have to sleep between its load
+// and its compare-exchange through exactly 2^32 pops to be fooled.
 #pragma once
 
 #include <algorithm>
@@ -43,8 +43,9 @@ class RunQueue {
     RunQueue(const RunQueue&) = delete;
     RunQueue& operator=(const RunQueue&) = delete;
 
-    /// Owner only. Appends. When the ring is full, calls overflow(std::span<T* const>) once with the older
-    /// half and `item` behind it (or with `item` alone while a thief makes room), for a global queue.
+    /// Owner only. Appends. When the ring is full, calls overflow(std::span<T* const>) once with
+    /// the older half and `item` behind it (or with `item` alone while a thief makes room), for a
+    /// global queue.
     template <class Overflow>
     void push(T* item, Overflow&& overflow) {
         const std::uint32_t tail = tail_.load(std::memory_order_relaxed);
@@ -83,8 +84,8 @@ class RunQueue {
     }
 
     /// The owner of `mine`, which must be another queue. Moves the older half (rounded up) of this
-    /// queue to `mine`, but for the oldest, which is returned to be run now. Null when there is nothing, when
-    /// another thief is at work, or when `mine` is more than half full.
+    /// queue to `mine`, but for the oldest, which is returned to be run now. Null when there is
+    /// nothing, when another thief is at work, or when `mine` is more than half full.
     [[nodiscard]] T* steal_into(RunQueue& mine) {
         CHECK_THAT(&mine != this);
         const std::uint32_t mine_tail = mine.tail_.load(std::memory_order_relaxed);
@@ -155,7 +156,8 @@ class RunQueue {
         return true;
     }
 
-    // Claims [first, first + count) for this thief by moving `real` past it and leaving `steal` behind.
+    // Claims [first, first + count) for this thief by moving `real` past it and leaving `steal`
+    // behind.
     std::uint32_t claim_half(std::uint32_t& first) {
         std::uint64_t packed = head_.load(std::memory_order_acquire);
         while (true) {
@@ -167,7 +169,8 @@ class RunQueue {
             if (count == 0) return 0;
             Interruption::here();
             const Head claimed{.steal = head.real, .real = head.real + count};
-            // A tail much newer than the head may give nonsense; then the head has moved and this fails.
+            // A tail much newer than the head may give nonsense; then the head has moved and this
+            // fails.
             if (head_.compare_exchange_strong(packed, pack(claimed), std::memory_order_acq_rel,
                                               std::memory_order_acquire)) {
                 CHECK_THAT(count <= Capacity / 2);

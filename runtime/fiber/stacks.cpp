@@ -36,8 +36,8 @@ std::size_t page_bytes() noexcept {
 
 std::size_t round_up(std::size_t bytes, std::size_t unit) noexcept { return (bytes + unit - 1) / unit * unit; }
 
-// The first success is checked: emulators answer 0 to advice that they do not know, and populating a real
-// guard page fails.
+// The first success is checked: emulators answer 0 to advice that they do not know, and populating
+// a real guard page fails.
 bool guard_installs(std::byte* page) {
     static std::atomic<bool> proven{false};
     if (::madvise(page, page_bytes(), kMadviseGuardInstall) != 0) return false;

@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Stacks for fibers: slabs of address space, a shared free list, and a small cache for each processor.
+// Stacks for fibers: slabs of address space, a shared free list, and a small cache for each
+// processor.
 //
-// A slot of `stack_size` bytes is, from low to high: one guard page, the memory that frames grow down
-// into, the Stack record itself, and up to 960 bytes of colour. The record shares its page with the
-// first frames (one TLB entry, and the page is resident anyway); the colour keeps the tops of stacks,
-// which all have the same page offset, from fighting for the same few sets of the L1 and L2 caches.
+// A slot of `stack_size` bytes is, from low to high: one guard page, the memory that frames grow
+// down into, the Stack record itself, and up to 960 bytes of colour. The record shares its page
+// with the first frames (one TLB entry, and the page is resident anyway); the colour keeps the tops
+// of stacks, which all have the same page offset, from fighting for the same few sets of the L1 and
+// L2 caches.
 //
-// Address space is mapped a slab at a time (the first slabs small, later ones 64 MiB), never reserved,
-// never returned before the end; a slot costs nothing until it is first taken. Huge pages are off: with
-// them a stack that used one page would hold 64 KiB and more.
+// Address space is mapped a slab at a time (the first slabs small, later ones 64 MiB), never
+// reserved, never returned before the end; a slot costs nothing until it is first taken. Huge pages
+// are off: with them a stack that used one page would hold 64 KiB and more.
 //
 // Guards, best first: MADV_GUARD_INSTALL (Linux 6.13, no mapping split, any number), mprotect (two
-// mappings a stack, so only for the first 30,000: vm.max_map_count is 65,530), else a canary that is
-// looked at when a stack is given back, and one warning.
+// mappings a stack, so only for the first 30,000: vm.max_map_count is 65,530), else a canary that
+// is looked at when a stack is given back, and one warning.
 #pragma once
 
 #include <atomic>
@@ -43,10 +45,12 @@ struct alignas(kCacheLine) Stack {
     [[nodiscard]] bool intact() const noexcept;
 };
 
-/// How stacks are guarded. `best` falls back by itself; the others exist for tests and for measuring.
+/// How stacks are guarded. `best` falls back by itself; the others exist for tests and for
+/// measuring.
 enum class StackGuard : std::uint8_t { best, mprotect, canary };
 
-/// Makes stacks of one size. Thread-safe. Must outlive its stacks: the destructor checks that none is out.
+/// Makes stacks of one size. Thread-safe. Must outlive its stacks: the destructor checks that none
+/// is out.
 class StackSlabs {
   public:
     static constexpr std::size_t kStackSizeMin = 16 * 1024;
@@ -58,8 +62,8 @@ class StackSlabs {
     StackSlabs(const StackSlabs&) = delete;
     StackSlabs& operator=(const StackSlabs&) = delete;
 
-    /// A stack, the one given back last if there is one. Null when the kernel refuses address space;
-    /// errno says why. Contents are whatever the former user left.
+    /// A stack, the one given back last if there is one. Null when the kernel refuses address
+    /// space; errno says why. Contents are whatever the former user left.
     [[nodiscard]] Stack* take();
     /// Fills `wanted` from the front and returns how many there are: fewer only as above.
     [[nodiscard]] std::size_t take(std::span<Stack*> wanted);

@@ -1,0 +1,441 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/pipeline/connection.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include "runtime/io.hpp"
+#include "server/pipeline/connection_body.hpp"
+#include "server/pipeline/server.hpp"
+
+namespace spindle::pipeline {
+
+namespace {
+
+std::uint64_t now() noexcept { return runtime::current_worker().reactor().now(); }
+
+// A body of known length that can stand behind its head in one send.
+std::optional<std::string_view> small_body(const Response& response, std::size_t bytes_max) noexcept {
+    std::string_view body;
+    if (const auto* text = std::get_if<std::string_view>(&response.body)) body = *text;
+    else if (const auto* owned = std::get_if<std::string>(&response.body)) body = *owned;
+    else if (!std::holds_alternative<std::monostate>(response.body)) return std::nullopt;
+    if (body.size() > bytes_max) return std::nullopt;
+    return body;
+}
+
+}  // namespace
+
+template <class Stream>
+Connection<Stream>::Connection(Server& server, int descriptor)
+    : server_(server), stream_(descriptor), parser_(server.limits()) {}
+
+// ---- the loop
+
+template <class Stream>
+task<void> Connection<Stream>::run() {
+    Next next = Next::go_on;
+    while (next == Next::go_on) {
+        rest();
+        // Between two requests nothing is under way, and a drain may end the wait.
+        auto received = co_await stream_.receive(receive_timeout(), exchange_ == nullptr);
+        if (!received) {
+            next = receive_failed(received.error());
+        } else if (received->bytes().empty()) {
+            next = Next::close;
+        } else {
+            next = take(received->bytes());
+            received->release();
+        }
+        if (exchange_ == nullptr) continue;
+        const bool sent = flush_now();
+        if (!sent || next == Next::slow || next == Next::flush) next = co_await serve_on(next);
+    }
+    if (next == Next::linger && !broken_) co_await linger();
+    co_await stream_.close();
+}
+
+// What could not be done at once, until more bytes are needed or the connection ends.
+template <class Stream>
+task<typename Connection<Stream>::Next> Connection<Stream>::serve_on(Next next) {
+    while (true) {
+        const bool sent = co_await flush();
+        if (!sent) co_return Next::close;
+        if (next == Next::slow) {
+            next = co_await answer_slowly();
+            if (next == Next::go_on && !exchange_->input.empty()) next = take({});
+        } else if (next == Next::flush) {
+            next = take({});
+        } else {
+            co_return next;
+        }
+    }
+}
+
+// Gives the exchange back where nothing of a request is there.
+template <class Stream>
+void Connection<Stream>::rest() {
+    if (exchange_ == nullptr || !exchange_->input.empty()) return;
+    exchange_->clear();
+    server_.worker_state().give_exchange(std::move(exchange_));
+}
+
+template <class Stream>
+std::chrono::nanoseconds Connection<Stream>::receive_timeout() const noexcept {
+    const config::Timeouts& timeouts = server_.config().timeouts;
+    if (exchange_ == nullptr) return requests_ == 0 ? timeouts.header : timeouts.idle;
+    if (timeouts.header.count() == 0) return timeouts.header;
+    const auto passed = std::chrono::nanoseconds(now() - exchange_->started);
+    return std::max(timeouts.header - passed, std::chrono::nanoseconds(1));
+}
+
+template <class Stream>
+typename Connection<Stream>::Next Connection<Stream>::receive_failed(runtime::Error error) {
+    // An idle connection ends without a word; 408 is for a request under way (RFC 9110 section 15.5.9).
+    if (error.code != ETIMEDOUT || exchange_ == nullptr) return Next::close;
+    return refuse(http::ParseError::timed_out);
+}
+
+// ---- requests that need no waiting
+
+/// `bytes` are new ones; earlier ones of an incomplete head stand in exchange.input.
+template <class Stream>
+typename Connection<Stream>::Next Connection<Stream>::take(std::string_view bytes) {
+    if (exchange_ == nullptr) {
+        exchange_ = server_.worker_state().take_exchange();
+        exchange_->started = now();
+    }
+    std::string& input = exchange_->input;
+    const bool kept = !input.empty();
+    if (kept) {
+        input.append(bytes);
+        bytes = input;
+    }
+    Next next = Next::go_on;
+    while (!bytes.empty() && next == Next::go_on) {
+        const http::Event event = parser_.parse_head(bytes.substr(head_seen_));
+        head_seen_ += static_cast<std::uint32_t>(parser_.consumed());
+        if (event == http::Event::need_more) break;
+        if (event == http::Event::error || !parser_.fill(exchange_->request, bytes.substr(0, head_seen_))) {
+            next = refuse(parser_.error());
+            break;
+        }
+        next = answer_at_once();
+        if (next == Next::slow) break;
+        bytes.remove_prefix(head_seen_);
+        head_seen_ = 0;
+        parser_.reset();
+        exchange_->started = now();
+    }
+    if (next == Next::close || next == Next::linger) {
+        if (next == Next::close && !bytes.empty()) next = Next::linger;
+        return next;
+    }
+    if (kept) input.erase(0, input.size() - bytes.size());
+    else input.assign(bytes);
+    // The views move with the bytes.
+    if (next == Next::slow) parser_.fill(exchange_->request, std::string_view(input).substr(0, head_seen_));
+    if (next == Next::flush && input.empty()) next = Next::go_on;
+    return next;
+}
+
+template <class Stream>
+typename Connection<Stream>::Next Connection<Stream>::answer_at_once() {
+    const Request& request = exchange_->request;
+    if (request.has_body()) return Next::slow;
+    const Route* route = server_.router().find(request.path);
+    Response response;
+    if (route == nullptr || !server_.router().allows(*route, request.method)) {
+        response = respond_without_handler(route);
+    } else if (const auto* plain = std::get_if<PlainHandler>(&route->handler)) {
+        response = call_plain(*plain, *route);
+    } else {
+        return Next::slow;
+    }
+    if (!small_body(response, kInlineBodyMax)) {
+        exchange_->response = std::move(response);
+        return Next::slow;
+    }
+    const bool keep_alive = wants_keep_alive() && !response.close;
+    if (!append_small(response, keep_alive) || !keep_alive) return Next::close;
+    return exchange_->output.size() > kOutputBytesMax ? Next::flush : Next::go_on;
+}
+
+template <class Stream>
+Response Connection<Stream>::call_plain(const PlainHandler& handler, const Route& route) noexcept {
+    Context context{.route = route.path, .backend = server_.backend()};
+    RequestBody none(*this, {});
+    context.body = &none;
+    std::string what;
+    try {
+        const runtime::HandlerScope scope(route.path.c_str());
+        return handler(exchange_->request, context);
+    } catch (const std::exception& exception) {
+        what = exception.what();
+    } catch (...) {
+        what = "something that is no std::exception";
+    }
+    server_.report_handler_error(route.path, what);
+    return Response::text(500, "500 Internal Server Error\n");
+}
+
+template <class Stream>
+Response Connection<Stream>::respond_without_handler(const Route* route) const {
+    const Request& request = exchange_->request;
+    if (request.method == http::Method::options && (request.path == "*" || route != nullptr)) {
+        Response response;
+        response.status = 204;
+        response.set("Allow", route == nullptr ? "GET, HEAD, OPTIONS" : route->allow + ", OPTIONS");
+        return response;
+    }
+    if (route == nullptr) return Response::text(404, "404 Not Found\n");
+    Response response = Response::text(405, "405 Method Not Allowed\n");
+    response.set("Allow", route->allow + ", OPTIONS");
+    return response;
+}
+
+template <class Stream>
+typename Connection<Stream>::Next Connection<Stream>::refuse(http::ParseError error) {
+    return refuse(http::fate_of(error));
+}
+
+// The answer to what is not a request: from one table, and the end of the connection.
+template <class Stream>
+typename Connection<Stream>::Next Connection<Stream>::refuse(const http::ErrorFate& fate) {
+    server_.worker_state().refused.add();
+    const std::string_view reason = http::reason_phrase(fate.status);
+    std::string text = std::to_string(fate.status);
+    text.append(" ").append(reason).append("\n");
+    exchange_->request.method = http::Method::get;  // it may be half parsed
+    exchange_->request.version_minor = 1;
+    return append_small(Response::text(fate.status, std::move(text)), false) ? Next::linger : Next::close;
+}
+
+// ---- requests that may wait
+
+/// The request at the start of exchange.input, its body perhaps behind it.
+template <class Stream>
+task<typename Connection<Stream>::Next> Connection<Stream>::answer_slowly() {
+    RequestBody body(*this, std::string_view(exchange_->input).substr(head_seen_));
+    const Route* route = server_.router().find(exchange_->request.path);
+    Response response;
+    if (exchange_->response) {
+        response = std::move(*exchange_->response);
+        exchange_->response.reset();
+    } else if (route == nullptr || !server_.router().allows(*route, exchange_->request.method)) {
+        response = respond_without_handler(route);
+    } else if (const auto* plain = std::get_if<PlainHandler>(&route->handler)) {
+        response = call_plain(*plain, *route);
+    } else {
+        Context context{.route = route->path, .backend = server_.backend(), .body = &body};
+        response = co_await call_handler(std::get<CoroutineHandler>(route->handler), context);
+    }
+    if (body.broken()) co_return Next::close;
+    if (body.failed()) co_return refuse(body.fate());
+
+    bool keep_alive = wants_keep_alive() && !response.close && !body.continue_owed();
+    const bool sent = co_await send_response(response, keep_alive);
+    if (!sent) co_return Next::close;
+    const bool drained = co_await drain_body(body);
+    if (!drained || !keep_alive) co_return body.complete() && body.rest().empty() ? Next::close : Next::linger;
+    std::string next_requests(body.rest());
+    exchange_->input.swap(next_requests);
+    exchange_->started = now();
+    head_seen_ = 0;
+    parser_.reset();
+    co_return Next::go_on;
+}
+
+template <class Stream>
+task<Response> Connection<Stream>::call_handler(const CoroutineHandler& handler, Context& context) {
+    std::string what;
+    try {
+        const runtime::HandlerScope scope(context.route.data());
+        task<Response> handling = handler(exchange_->request, context);
+        Response response = co_await handling;
+        co_return response;
+    } catch (const std::exception& exception) {
+        what = exception.what();
+    } catch (...) {
+        what = "something that is no std::exception";
+    }
+    server_.report_handler_error(context.route, what);
+    co_return Response::text(500, "500 Internal Server Error\n");
+}
+
+template <class Stream>
+task<bool> Connection<Stream>::send_response(Response& response, bool keep_alive) {
+    if (small_body(response, kInlineBodyMax)) {
+        const bool valid = append_small(response, keep_alive);
+        const bool flushed = co_await flush();
+        co_return valid && flushed;
+    }
+    const bool head_only = exchange_->request.method == http::Method::head;
+    std::uint64_t sent_bytes = 0;
+    bool sent = true;
+    if (auto* streamed = std::get_if<std::unique_ptr<http::BodyStream>>(&response.body)) {
+        const bool chunked = exchange_->request.version_minor >= 1;
+        const auto framing = chunked ? http::Framing::chunked : http::Framing::until_close;
+        if (!append_head(response, keep_alive && chunked, framing, 0)) co_return false;
+        if (!head_only) sent = co_await send_stream(static_cast<StreamedBody&>(**streamed), chunked, sent_bytes);
+        sent = sent && (chunked || head_only);
+    } else {
+        sent_bytes = http::body_length(response);
+        if (!append_head(response, keep_alive, http::Framing::content_length, sent_bytes)) co_return false;
+        if (head_only) {
+            sent_bytes = 0;
+        } else if (const auto* file = std::get_if<http::FileBody>(&response.body)) {
+            sent = co_await send_file(*file);
+        } else {
+            const std::string_view whole = *small_body(response, SIZE_MAX);
+            sent = co_await flush();
+            if (sent) {
+                const auto result = co_await stream_.send_all(whole, server_.config().timeouts.write);
+                sent = result.has_value();
+            }
+        }
+    }
+    if (sent) sent = co_await flush();
+    log(response.status, sent_bytes);
+    co_return sent;
+}
+
+// A file that turned out shorter than its Content-Length leaves only one honest answer: an aborted one.
+template <class Stream>
+task<bool> Connection<Stream>::send_file(const http::FileBody& file) {
+    std::string chunk;
+    std::uint64_t offset = file.offset;
+    const std::uint64_t end = file.offset + file.length;
+    bool sent = co_await flush();
+    while (sent && offset < end) {
+        chunk.resize(std::min<std::uint64_t>(end - offset, kFileChunkBytes));
+        const auto read = co_await runtime::read_at(file.descriptor(), chunk, offset);
+        if (!read || *read == 0) co_return false;
+        const auto result = co_await stream_.send_all(std::string_view(chunk).substr(0, *read), server_.config().timeouts.write);
+        sent = result.has_value();
+        offset += *read;
+    }
+    co_return sent;
+}
+
+template <class Stream>
+task<bool> Connection<Stream>::send_stream(StreamedBody& body, bool chunked, std::uint64_t& sent) {
+    ResponseBody writer(*this, chunked);
+    std::string what;
+    try {
+        const runtime::HandlerScope scope("(streamed body)");
+        task<void> producing = body.produce(writer);
+        co_await producing;
+    } catch (const std::exception& exception) {
+        what = exception.what();
+    } catch (...) {
+        what = "something that is no std::exception";
+    }
+    sent = writer.written();
+    if (!what.empty()) {
+        server_.report_handler_error("(streamed body)", what);
+        co_return false;
+    }
+    if (chunked) exchange_->output.append("0\r\n\r\n");
+    co_return true;
+}
+
+// What the handler left unread must not be parsed as a request: read it, if it is not much.
+template <class Stream>
+task<bool> Connection<Stream>::drain_body(RequestBody& body) {
+    if (body.continue_owed()) co_return false;
+    const std::uint64_t before = body.received();
+    while (!body.complete()) {
+        if (body.received() - before > kDrainBytesMax) co_return false;
+        const auto chunk = co_await body.read();
+        if (!chunk) co_return false;
+    }
+    co_return true;
+}
+
+// ---- answers
+
+template <class Stream>
+bool Connection<Stream>::append_small(const Response& response, bool keep_alive) {
+    const std::string_view body = *small_body(response, SIZE_MAX);
+    if (!append_head(response, keep_alive, http::Framing::content_length, body.size())) return false;
+    const bool with_body = exchange_->request.method != http::Method::head;
+    if (with_body) exchange_->output.append(body);
+    log(response.status, with_body ? body.size() : 0);
+    return true;
+}
+
+template <class Stream>
+bool Connection<Stream>::append_head(const Response& response, bool keep_alive, http::Framing framing, std::uint64_t length) {
+    ++requests_;
+    WorkerState& worker = server_.worker_state();
+    worker.requests.add();
+    const http::HeadOptions options{.date = worker.date(),
+                                    .keep_alive = keep_alive,
+                                    .http10 = exchange_->request.version_minor == 0,
+                                    .framing = framing,
+                                    .content_length = length};
+    if (http::append_head(exchange_->output, response, options)) return true;
+    spdlog::error("a handler set a response field with a name or value that HTTP forbids; answered 500");
+    const Response failed = Response::text(500, {});
+    const http::HeadOptions plain{.date = worker.date(), .keep_alive = false, .http10 = options.http10,
+                                  .framing = http::Framing::content_length, .content_length = 0};
+    [[maybe_unused]] const bool valid = http::append_head(exchange_->output, failed, plain);
+    return false;
+}
+
+template <class Stream>
+bool Connection<Stream>::wants_keep_alive() noexcept {
+    const std::uint64_t requests_max = server_.config().limits.requests_per_connection;
+    if (requests_max != 0 && requests_ + 1 >= requests_max) return false;
+    return exchange_->request.keep_alive && !runtime::current_worker().reactor().draining();
+}
+
+template <class Stream>
+void Connection<Stream>::log(std::uint16_t status, std::uint64_t body_bytes) noexcept {
+    if (server_.access_log().enabled()) server_.log_request(exchange_->request, stream_.descriptor(), status, body_bytes, exchange_->started);
+}
+
+// ---- the stream
+
+template <class Stream>
+bool Connection<Stream>::flush_now() noexcept {
+    std::string& output = exchange_->output;
+    if (output.empty()) return true;
+    const auto sent = stream_.try_send(output);
+    if (!sent) {
+        broken_ = true;
+        return false;
+    }
+    if (*sent == output.size()) output.clear();
+    else output.erase(0, *sent);
+    return output.empty();
+}
+
+template <class Stream>
+task<bool> Connection<Stream>::flush() {
+    if (broken_) co_return false;
+    if (exchange_->output.empty()) co_return true;
+    const auto sent = co_await stream_.send_all(exchange_->output, server_.config().timeouts.write);
+    exchange_->output.clear();
+    broken_ = !sent.has_value();
+    co_return !broken_;
+}
+
+// Closing with unread bytes would reset the connection, and the reset could overtake the answer.
+template <class Stream>
+task<void> Connection<Stream>::linger() {
+    stream_.shut_down_sending();
+    const std::uint64_t end = now() + std::chrono::nanoseconds(kLingerTime).count();
+    std::uint64_t discarded = 0;
+    while (discarded < kLingerBytesMax && now() < end) {
+        auto received = co_await stream_.receive(std::chrono::nanoseconds(end - now()), true);
+        if (!received || received->bytes().empty()) co_return;
+        discarded += received->bytes().size();
+    }
+}
+
+template class Connection<runtime::Socket>;
+
+}  // namespace spindle::pipeline

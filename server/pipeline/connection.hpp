@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The connection loop, written once for both backends: receive, parse, route, handle, answer, flush. The
+// flow of control that runs it waits in three places: for bytes, for a slow client, and in a handler.
+//
+// Requests without a body for plain handlers are answered in take(), without a coroutine frame, and what
+// one receive brought (pipelining) leaves in one send. Everything else goes through answer_slowly().
+//
+// `Stream` is a runtime::Socket or something with the same interface above one.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "runtime/socket.hpp"
+#include "runtime/task.hpp"
+#include "server/http/parser.hpp"
+#include "server/http/serialise.hpp"
+#include "server/http/status.hpp"
+#include "server/pipeline/exchange.hpp"
+#include "server/pipeline/handler.hpp"
+
+namespace spindle::pipeline {
+
+class Server;
+
+template <class Stream>
+class Connection {
+  public:
+    /// Takes over a connected descriptor.
+    Connection(Server& server, int descriptor);
+
+    /// Serves until the connection ends, and closes it.
+    runtime::task<void> run();
+
+  private:
+    /// How a request ended up, or what it needs.
+    enum class Next : std::uint8_t {
+        go_on,    ///< with the next request, or with more bytes
+        slow,     ///< the request at the start of exchange.input needs answer_slowly()
+        flush,    ///< much output waits: send it, then go on with exchange.input
+        close,    ///< after flushing
+        linger,   ///< after flushing, and the client may still be sending
+    };
+
+    class RequestBody;
+    class ResponseBody;
+
+    // The loop
+    runtime::task<Next> serve_on(Next next);
+    [[nodiscard]] std::chrono::nanoseconds receive_timeout() const noexcept;
+    [[nodiscard]] Next receive_failed(runtime::Error error);
+    void rest();
+
+    // Requests that need no waiting
+    [[nodiscard]] Next take(std::string_view bytes);
+    [[nodiscard]] Next answer_at_once();
+    [[nodiscard]] Response call_plain(const PlainHandler& handler, const Route& route) noexcept;
+    [[nodiscard]] Response respond_without_handler(const Route* route) const;
+    [[nodiscard]] Next refuse(http::ParseError error);
+    [[nodiscard]] Next refuse(const http::ErrorFate& fate);
+
+    // Requests that may wait
+    runtime::task<Next> answer_slowly();
+    runtime::task<Response> call_handler(const CoroutineHandler& handler, Context& context);
+    runtime::task<bool> send_response(Response& response, bool keep_alive);
+    runtime::task<bool> send_file(const http::FileBody& file);
+    runtime::task<bool> send_stream(StreamedBody& body, bool chunked, std::uint64_t& sent);
+    runtime::task<bool> drain_body(RequestBody& body);
+
+    // Answers
+    [[nodiscard]] bool append_small(const Response& response, bool keep_alive);
+    [[nodiscard]] bool append_head(const Response& response, bool keep_alive, http::Framing framing, std::uint64_t length);
+    [[nodiscard]] bool wants_keep_alive() noexcept;
+    void log(std::uint16_t status, std::uint64_t body_bytes) noexcept;
+
+    // The stream
+    [[nodiscard]] bool flush_now() noexcept;
+    runtime::task<bool> flush();
+    runtime::task<void> linger();
+
+    static constexpr std::size_t kOutputBytesMax = 256 * 1024;   ///< pipelined answers held before a flush
+    static constexpr std::size_t kInlineBodyMax = 64 * 1024;     ///< bodies copied behind their head
+    static constexpr std::size_t kFileChunkBytes = 256 * 1024;
+    static constexpr std::uint64_t kDrainBytesMax = 64 * 1024;   ///< of a body that the handler left unread
+    static constexpr std::uint64_t kLingerBytesMax = 1024 * 1024;
+    static constexpr std::chrono::seconds kLingerTime{2};
+
+    Server& server_;
+    Stream stream_;
+    http::RequestParser parser_;
+    std::unique_ptr<Exchange> exchange_;  ///< only while a request is under way
+    std::uint32_t head_seen_ = 0;         ///< bytes of the current head that the parser has consumed
+    std::uint32_t requests_ = 0;          ///< answered on this connection
+    bool broken_ = false;                 ///< sending failed: nobody is there
+};
+
+}  // namespace spindle::pipeline

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The two bodies of an exchange as handlers see them: the request's, decoded as it is asked for, and a
+// streamed response's, framed as it is written. Part of connection.cpp; included there only.
+#pragma once
+
+#include "server/pipeline/connection.hpp"
+#include "server/pipeline/server.hpp"
+
+namespace spindle::pipeline {
+
+/// Reads the body that follows the head in exchange.input and then in the stream.
+template <class Stream>
+class Connection<Stream>::RequestBody final : public BodyReader {
+  public:
+    /// `unread`: what came with the head. Stays valid until the exchange ends.
+    RequestBody(Connection& connection, std::string_view unread)
+        : connection_(connection), unread_(unread), complete_(!connection.exchange_->request.has_body()) {}
+
+    task<std::expected<std::string_view, runtime::Error>> read() override {
+        using Answer = std::expected<std::string_view, runtime::Error>;
+        while (!complete_ && !failed_) {
+            if (unread_.empty()) {
+                const bool got = co_await receive_more();
+                if (!got) break;
+            }
+            std::string_view chunk;
+            const http::Event event = connection_.parser_.parse_body(unread_, chunk);
+            unread_.remove_prefix(connection_.parser_.consumed());
+            received_ += chunk.size();
+            if (event == http::Event::message_complete) complete_ = true;
+            if (event == http::Event::error) fail(connection_.parser_.error());
+            else if (!chunk.empty()) co_return Answer(chunk);
+        }
+        if (failed_) co_return Answer(std::unexpect, runtime::Error{EPROTO});
+        if (broken_ != 0) co_return Answer(std::unexpect, runtime::Error{broken_});
+        co_return Answer(std::string_view{});
+    }
+
+    [[nodiscard]] bool complete() const noexcept { return complete_; }
+    /// The client broke the protocol or was too slow; `fate()` says how to answer.
+    [[nodiscard]] bool failed() const noexcept { return failed_; }
+    [[nodiscard]] http::ErrorFate fate() const noexcept { return http::fate_of(error_); }
+    /// The client is gone or the server stops: nobody to answer.
+    [[nodiscard]] bool broken() const noexcept { return broken_ != 0; }
+    /// The client waits for a 100 that it will not get.
+    [[nodiscard]] bool continue_owed() const noexcept {
+        return connection_.exchange_->request.expects_continue && !continued_ && !complete_ && unread_.empty();
+    }
+    [[nodiscard]] std::uint64_t received() const noexcept { return received_; }
+    /// Bytes after the message: the next requests.
+    [[nodiscard]] std::string_view rest() const noexcept { return unread_; }
+
+  private:
+    task<bool> receive_more() {
+        if (connection_.exchange_->request.expects_continue && !continued_) {
+            continued_ = true;
+            connection_.exchange_->output.append("HTTP/1.1 100 Continue\r\n\r\n");
+            const bool flushed = co_await connection_.flush();
+            if (!flushed) {
+                broken_ = EPIPE;
+                co_return false;
+            }
+        }
+        held_.release();
+        auto received = co_await connection_.stream_.receive(connection_.server_.config().timeouts.body);
+        if (!received) {
+            if (received.error().code == ETIMEDOUT) fail(http::ParseError::timed_out);
+            else broken_ = received.error().code;
+            co_return false;
+        }
+        held_ = std::move(*received);
+        unread_ = held_.bytes();
+        if (unread_.empty()) broken_ = ECONNRESET;
+        co_return !unread_.empty();
+    }
+
+    void fail(http::ParseError error) noexcept {
+        failed_ = true;
+        error_ = error;
+    }
+
+    Connection& connection_;
+    std::string_view unread_;
+    runtime::Received held_;
+    std::uint64_t received_ = 0;
+    bool complete_;
+    bool failed_ = false;
+    bool continued_ = false;
+    http::ParseError error_{};
+    int broken_ = 0;
+};
+
+/// Writes a body of unknown length: chunked, or as it is until the connection closes (HTTP/1.0).
+template <class Stream>
+class Connection<Stream>::ResponseBody final : public BodyWriter {
+  public:
+    ResponseBody(Connection& connection, bool chunked) noexcept : connection_(connection), chunked_(chunked) {}
+
+    task<std::expected<void, runtime::Error>> write(std::string_view bytes) override {
+        using Answer = std::expected<void, runtime::Error>;
+        if (bytes.empty()) co_return Answer{};  // an empty chunk would end the body
+        std::string& output = connection_.exchange_->output;
+        if (chunked_) http::append_chunk_head(output, bytes.size());
+        output.append(bytes);
+        if (chunked_) output.append("\r\n");
+        written_ += bytes.size();
+        const bool flushed = co_await connection_.flush();
+        if (!flushed) co_return Answer(std::unexpect, runtime::Error{EPIPE});
+        co_return Answer{};
+    }
+    [[nodiscard]] std::uint64_t written() const noexcept { return written_; }
+
+  private:
+    Connection& connection_;
+    bool chunked_;
+    std::uint64_t written_ = 0;
+};
+
+}  // namespace spindle::pipeline

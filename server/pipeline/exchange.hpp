@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A request and its answer while they are under way. A connection has one only then: an idle connection
+// gives it back to its worker.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "server/http/request.hpp"
+#include "server/http/response.hpp"
+
+namespace spindle::pipeline {
+
+struct Exchange {
+    http::Request request;   ///< views into `input` or into the receive buffer
+    std::string input;       ///< bytes kept beyond their receive buffer, from the start of a request head
+    std::string output;      ///< answers not yet sent, in order
+    std::optional<http::Response> response;  ///< made already, but too large to send without waiting
+    std::uint64_t started = 0;  ///< reactor time of the head's first byte, ns
+
+    [[nodiscard]] bool grew_large() const noexcept {
+        return input.capacity() > kKeptBytesMax || output.capacity() > kKeptBytesMax;
+    }
+    void clear() noexcept {
+        input.clear();
+        output.clear();
+        response.reset();
+        started = 0;
+    }
+
+  private:
+    static constexpr std::size_t kKeptBytesMax = 64 * 1024;
+};
+
+}  // namespace spindle::pipeline

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/pipeline/server.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "runtime/socket.hpp"
+#include "runtime/worker.hpp"
+#include "server/pipeline/connection.hpp"
+
+namespace spindle::pipeline {
+
+Server::Server(const config::Config& config, std::vector<Route> routes, AccessLog& log, runtime::Backend& backend)
+    : config_(config),
+      limits_{.header_bytes = config.limits.header_bytes,
+              .header_count = config.limits.header_count,
+              .target_bytes = config.limits.target_bytes,
+              .body_bytes = config.limits.body_bytes},
+      router_(std::move(routes)),
+      log_(log),
+      backend_(backend) {
+    const unsigned workers =
+        std::max(config.concurrency.event_loop.processes, config.concurrency.fiber.processors);
+    for (unsigned i = 0; i < workers; ++i) workers_.push_back(std::make_unique<WorkerState>());
+}
+
+Server::~Server() = default;
+
+runtime::Service Server::service(std::span<const int> listeners) {
+    return {.listeners = listeners,
+            .serve = [this](int descriptor) { return serve(descriptor); },
+            .connections_max = config_.limits.connections,
+            .on_ready = {},
+            .on_stall = [this](const runtime::Stall& stall) { report_stall(stall); },
+            .drain_timeout = config_.timeouts.drain,
+            .abandon = [this] {
+                log_.flush();
+                spdlog::warn("a handler did not end within timeouts.drain; ending without it");
+                spdlog::shutdown();
+                std::_Exit(0);
+            }};
+}
+
+runtime::task<void> Server::serve(int descriptor) {
+    Connection<runtime::Socket> connection(*this, descriptor);
+    co_await connection.run();
+}
+
+WorkerState& Server::worker_state() noexcept { return *workers_[runtime::current_worker().index]; }
+
+void Server::report_handler_error(std::string_view route, std::string_view what) noexcept {
+    worker_state().handler_errors.add();
+    spdlog::error("handler of route {} threw: {}", route, what);
+}
+
+void Server::report_stall(const runtime::Stall& stall) noexcept {
+    const auto milliseconds = std::chrono::duration<double, std::milli>(stall.lasted).count();
+    const char* route = stall.route == nullptr ? "(no handler)" : stall.route;
+    if (stall.backend == std::string_view("event_loop")) {
+        spdlog::warn("event loop of worker {} is frozen: the handler of route {} has been running for {:.0f} ms; "
+                     "nothing else is served meanwhile (declare it blocking, or use backend = \"fiber\")",
+                     stall.worker, route, milliseconds);
+    } else if (stall.handed_off) {
+        spdlog::debug("processor {} was handed to another thread: the handler of route {} has been running for {:.1f} ms",
+                      stall.worker, route, milliseconds);
+    } else {
+        spdlog::warn("processor {} is stuck in the handler of route {} and no thread is left to take it over: "
+                     "raise concurrency.fiber.threads_max",
+                     stall.worker, route);
+    }
+}
+
+}  // namespace spindle::pipeline

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What all connections of a process share: configuration, routes, access log, worker states; and the
+// Service that a backend runs. Immutable once it serves, but for the worker states.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "config/config.hpp"
+#include "runtime/backend.hpp"
+#include "server/http/parser.hpp"
+#include "server/pipeline/access_log.hpp"
+#include "server/pipeline/handler.hpp"
+#include "server/pipeline/router.hpp"
+#include "server/pipeline/worker_state.hpp"
+
+namespace spindle::pipeline {
+
+class Server {
+  public:
+    /// `log` and `backend` must outlive the server.
+    Server(const config::Config& config, std::vector<Route> routes, AccessLog& log, runtime::Backend& backend);
+    ~Server();
+
+    /// How `backend` is to serve `listeners`, which must stay open meanwhile.
+    [[nodiscard]] runtime::Service service(std::span<const int> listeners);
+
+    [[nodiscard]] const config::Config& config() const noexcept { return config_; }
+    [[nodiscard]] const http::Limits& limits() const noexcept { return limits_; }
+    [[nodiscard]] const Router& router() const noexcept { return router_; }
+    [[nodiscard]] AccessLog& access_log() const noexcept { return log_; }
+    [[nodiscard]] std::string_view backend() const noexcept { return backend_.name(); }
+    /// Of the worker that runs the calling code.
+    [[nodiscard]] WorkerState& worker_state() noexcept;
+
+    void report_handler_error(std::string_view route, std::string_view what) noexcept;
+
+  private:
+    runtime::task<void> serve(int descriptor);
+    void report_stall(const runtime::Stall& stall) noexcept;
+
+    const config::Config& config_;
+    const http::Limits limits_;
+    const Router router_;
+    AccessLog& log_;
+    runtime::Backend& backend_;
+    std::vector<std::unique_ptr<WorkerState>> workers_;
+};
+
+}  // namespace spindle::pipeline

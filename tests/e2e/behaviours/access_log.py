@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The access log: combined and JSON, off, to a file, and nothing a client can forge into it."""
+
+import json
+import re
+
+from harness import check
+from harness.client import request
+from harness.configuration import configuration
+from harness.registry import behaviour
+
+JSON = configuration({"log.format": "json"})
+OFF = configuration({"log.access": False})
+JSON_FIELDS = {
+    "ts",
+    "remote_ip",
+    "client_ip",
+    "method",
+    "host",
+    "uri",
+    "proto",
+    "status",
+    "bytes_in",
+    "bytes_out",
+    "duration",
+    "backend",
+    "worker",
+    "request_id",
+}
+COMBINED = re.compile(
+    r"(?P<ip>\S+) - - \[\d{2}/[A-Z][a-z]{2}/\d{4}:\d{2}:\d{2}:\d{2} [+-]\d{4}\] "
+    r'"(?P<request>(?:[^"\\]|\\.)*)" (?P<status>\d{3}) (?P<bytes>\d+|-) '
+    r'"(?P<referer>(?:[^"\\]|\\.)*)" "(?P<agent>(?:[^"\\]|\\.)*)"'
+)
+FORGERY = {"User-Agent": 'quote " backslash \\ end', "Referer": "http://example.org/?a=b"}
+
+
+def json_line(t, mark: str, count: int = 1) -> dict:
+    lines = t.server.wait_for_line(re.escape(mark), "out", count)
+    for line in lines:
+        assert JSON_FIELDS <= set(
+            json.loads(line)
+        ), f"missing: {sorted(JSON_FIELDS - set(json.loads(line)))}"
+    return json.loads(lines[-1])
+
+
+@behaviour
+def a_combined_line_tells_the_request(t):
+    check.status(t.get("/plaintext?mark=combined", fields=FORGERY), 200)
+    line = t.server.wait_for_line("mark=combined", "out")[0]
+    match = COMBINED.fullmatch(line)
+    assert match, f"not a combined line: {line!r}"
+    check.equal(match["ip"], "127.0.0.1")
+    check.equal(match["request"], "GET /plaintext?mark=combined HTTP/1.1")
+    check.equal((match["status"], match["bytes"]), ("200", "13"))
+    check.equal(match["referer"], FORGERY["Referer"])
+    assert '"' not in match["agent"].replace('\\"', ""), f"an unescaped quote: {match['agent']!r}"
+
+
+@behaviour
+def every_status_is_logged(t):
+    for target, status in (
+        ("/missing?mark=404", 404),
+        ("/cpu?us=x&mark=400", 400),
+        ("/sub?mark=301", 301),
+    ):
+        check.status(t.get(target), status)
+        line = t.server.wait_for_line(re.escape(target), "out")[0]
+        check.equal(COMBINED.fullmatch(line)["status"], str(status), target)
+
+
+@behaviour(config=JSON)
+def a_json_line_has_all_fields(t):
+    check.status(t.ask("POST", "/echo?mark=json", body=b"12345"), 200)
+    line = json_line(t, "mark=json")
+    expected = {
+        "method": "POST",
+        "uri": "/echo?mark=json",
+        "status": 200,
+        "remote_ip": "127.0.0.1",
+        "host": "spindle.test",
+        "proto": "HTTP/1.1",
+        "backend": t.variant.backend,
+    }
+    check.equal({key: line[key] for key in expected}, expected)
+    assert (
+        line["bytes_in"] >= 5 and line["bytes_out"] >= 5
+    ), f"{line['bytes_in']} in, {line['bytes_out']} out"
+    assert 0 <= float(line["duration"]) < t.limit(5), f"duration: {line['duration']}"
+
+
+@behaviour(config=JSON)
+def each_request_of_a_pipeline_has_its_line(t):
+    connection = t.connect()
+    connection.send(b"".join(request("GET", f"/plaintext?mark=pipeline&n={n}") for n in range(16)))
+    for _ in range(16):
+        check.status(connection.read_reply(), 200)
+    lines = t.server.wait_for_line("mark=pipeline", "out", count=16)
+    entries = [json.loads(line) for line in lines]
+    expected = sorted(f"/plaintext?mark=pipeline&n={n}" for n in range(16))
+    check.equal(sorted(entry["uri"] for entry in entries), expected, "lines")
+    check.equal(len({entry["request_id"] for entry in entries}), 16, "different request ids")
+
+
+@behaviour(config=JSON)
+def hostile_bytes_keep_the_line_valid_json(t):
+    connection = t.connect()
+    head = request("GET", "/plaintext?mark=hostile%22%0a", fields={"X": "y"}, host="spindle.test")
+    agent = b'User-Agent: "\\\t\x80\xff\xc3\xbc\xe2\x80\xa8","status":999,"x":"\r\n'
+    connection.send(head[:-2] + agent + b"\r\n")
+    check.status(connection.read_reply(), 200)
+    line = json_line(t, "mark=hostile")
+    check.equal(line["status"], 200, "status in the line")
+
+
+@behaviour(config=JSON)
+def credentials_are_not_logged(t):
+    secret = {"Authorization": "Basic c2VjcmV0OnNlY3JldA==", "Cookie": "session=verysecret"}
+    check.status(t.get("/plaintext?mark=credentials", fields=secret), 200)
+    json_line(t, "mark=credentials")
+    assert (
+        "c2VjcmV0" not in t.server.output() and "verysecret" not in t.server.output()
+    ), "credentials in the log"
+
+
+@behaviour(config=OFF)
+def no_line_when_it_is_off(t):
+    check.status(t.get("/plaintext?mark=off"), 200)
+    check.status(t.get("/plaintext?mark=off"), 200)
+    assert "mark=off" not in "\n".join(t.server.lines("out")), "a line although log.access = false"
+
+
+@behaviour(own_server=True)
+def it_goes_to_a_file_when_told_so(t):
+    path = t.bench.folder / f"access_{t.variant.backend}_{t.variant.workers}.log"
+    server = t.start(configuration({"log.access_path": str(path), "log.format": "json"}))
+    for number in range(50):
+        check.status(t.get(f"/plaintext?n={number}"), 200)
+    t.close_connections()
+    server.stop(t.limit(10))
+    uris = sorted(json.loads(line)["uri"] for line in path.read_text().splitlines())
+    check.equal(uris, sorted(f"/plaintext?n={number}" for number in range(50)), "lines in the file")
+    assert not any("plaintext?n=" in line for line in server.lines("out")), "lines on stdout too"

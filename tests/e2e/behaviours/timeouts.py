@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Time-outs, configured small: slow requests are 408, idle connections end, non-readers are cut.
+
+The server's time-outs are what ends these waits; the limits here are only bounds for failure.
+"""
+
+import time
+
+from harness import check
+from harness.client import request
+from harness.configuration import configuration
+from harness.registry import behaviour
+from harness.server import eventually
+
+SHORT = configuration(
+    {"timeouts.header": "300ms", "timeouts.body": "300ms", "timeouts.idle": "300ms"}
+)
+SHORT_WRITE = configuration({"timeouts.write": "400ms"})
+PLAINTEXT = request("GET", "/plaintext")
+
+
+@behaviour(config=SHORT)
+def an_unfinished_header_is_408_and_the_end(t):
+    for part in (b"G", b"GET /plaintext HTTP/1.1\r\n", PLAINTEXT[:-1]):
+        connection = t.connect()
+        connection.send(part)
+        reply = connection.read_reply()
+        check.status(reply, 408)
+        assert reply.closes, "a 408 ends the connection"
+        connection.expect_end()
+
+
+@behaviour(config=SHORT)
+def a_trickled_header_does_not_prolong_its_time(t):
+    connection = t.connect()
+    started = time.monotonic()
+    for byte in request("GET", "/plaintext", fields={"X-Slow": "s" * 400}):
+        connection.send(bytes([byte]))
+        if connection.readable(0.05):
+            break
+        assert time.monotonic() - started < t.limit(5), "each byte prolongs the header's time"
+    check.status(connection.read_reply(), 408)
+
+
+@behaviour(config=SHORT)
+def a_second_unfinished_header_is_408_too(t):
+    connection = t.connect()
+    connection.send(PLAINTEXT + PLAINTEXT[:-3])
+    check.status(connection.read_reply(), 200)
+    check.status(connection.read_reply(), 408)
+    connection.expect_end()
+
+
+@behaviour(config=SHORT)
+def an_idle_connection_ends_silently(t):
+    connection = t.connect()
+    connection.send(PLAINTEXT)
+    check.status(connection.read_reply(), 200)
+    connection.expect_end()
+
+
+@behaviour(config=SHORT, compare=False)
+def a_connection_that_never_sends_ends(t):
+    assert b"HTTP/1.1 2" not in t.connect().read_to_end()
+
+
+@behaviour(config=SHORT)
+def an_active_connection_outlives_the_idle_time(t):
+    connection = t.connect()
+    started = time.monotonic()
+    while time.monotonic() - started < 0.9:
+        connection.send(request("GET", "/sleep?ms=100"))
+        check.status(connection.read_reply(), 200)
+    connection.transcript.clear()  # how many there were is up to the clock
+
+
+@behaviour(config=SHORT)
+def a_handler_may_take_longer_than_the_idle_time(t):
+    check.status(t.get("/sleep?ms=900"), 200)
+
+
+@behaviour(config=SHORT, compare=False)
+def an_unfinished_body_is_ended(t):
+    connection = t.connect()
+    connection.send(request("POST", "/echo", body=b"x" * 100)[:-50])
+    answer = connection.read_to_end()
+    assert b" 408 " in answer[:20] or not answer.endswith(
+        b"0\r\n\r\n"
+    ), f"a complete answer: {answer[-40:]!r}"
+
+
+@behaviour(config=SHORT_WRITE, compare=False)
+def a_client_that_does_not_read_is_cut(t):
+    before = t.server.sockets()
+    slow = t.connect(receive_bytes=4096)
+    slow.send(request("GET", "/big.bin"))
+    assert slow.readable(t.limit(5)), "the file does not begin"
+    eventually(
+        lambda: t.server.sockets() <= before,
+        t.limit(10),
+        "the connection of a client that never reads ends",
+    )
+
+
+@behaviour(config=SHORT_WRITE)
+def a_slow_but_steady_reader_gets_all(t):
+    connection = t.connect(receive_bytes=256 * 1024)
+    connection.send(request("GET", "/big.bin"))
+    started = time.monotonic()
+    while time.monotonic() - started < 1.0:
+        assert connection.readable(t.limit(2)), "the file stopped"
+        connection.take_in(64 * 1024)
+        time.sleep(0.02)  # the behaviour is about a slow client
+    reply = connection.read_reply()
+    check.equal(len(reply.body), 10 * 1024 * 1024)

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Configurations as the behaviours state them: changes of a base, written out as TOML."""
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+_BASE = {
+    "concurrency.event_loop.blocking_threads": 4,
+    "limits.header_bytes": "16KiB",
+    "limits.header_count": 100,
+    "limits.target_bytes": "8KiB",
+    "limits.body_bytes": "4MiB",
+    "limits.connections": 4000,
+    "limits.requests_per_connection": 100000,
+    "timeouts.header": "20s",
+    "timeouts.body": "20s",
+    "timeouts.idle": "75s",
+    "timeouts.write": "30s",
+    "timeouts.drain": "20s",
+    "log.level": "debug",
+}
+
+_WORKLOAD = ("plaintext", "json", "cpu", "sleep", "block", "offload", "echo", "backend")
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Immutable, so that behaviours with equal configurations share a server."""
+
+    settings: tuple[tuple[str, object], ...] = ()
+    listen: tuple[str, ...] = ("127.0.0.1:0",)
+    handlers: tuple[tuple[str, str], ...] = tuple(("/" + name, name) for name in _WORKLOAD)
+    root: str | None = "site"  # relative to the site folder's parent; None mounts no static route
+    static_path: str = "/"
+
+    def with_settings(self, settings: dict) -> "Configuration":
+        return replace(self, settings=tuple({**dict(self.settings), **settings}.items()))
+
+    def text(self, variant_settings: dict, folder: Path) -> str:
+        """The TOML text; `folder` is where the site lies."""
+        sections: dict[str, list[str]] = {}
+        for key, value in {**_BASE, **variant_settings, **dict(self.settings)}.items():
+            section, _, name = key.rpartition(".")
+            sections.setdefault(section, []).append(f"{name} = {json.dumps(value)}")
+        parts = [f"[{section}]\n" + "\n".join(lines) for section, lines in sections.items()]
+        parts += [f"[[listen]]\naddress = {json.dumps(address)}" for address in self.listen]
+        parts += [
+            f"[[route]]\npath = {json.dumps(path)}\nhandler = {json.dumps(handler)}"
+            for path, handler in self.handlers
+        ]
+        if self.root is not None:
+            root = json.dumps(str(folder / self.root))
+            parts.append(
+                f'[[route]]\npath = "{self.static_path}"\nhandler = "static"\nroot = {root}'
+            )
+        return "\n\n".join(parts) + "\n"
+
+
+def configuration(settings: dict | None = None, **changes) -> Configuration:
+    """The base with these settings ("limits.body_bytes": "64KiB") and other fields changed."""
+    return Configuration(**changes).with_settings(settings or {})
+
+
+BASE = Configuration()
