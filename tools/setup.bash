@@ -68,6 +68,8 @@ install_missing() {
         is_installed "$package" || missing+=("$package")
     done
     ((${#missing[@]})) || return 0
+    can_be_root || die "root must install packages, and sudo is not here. As root run:
+  apt-get update && apt-get install --no-install-recommends ${missing[*]}"
     say "installing ${missing[*]}"
     # A source that is none of ours may fail to update; whether ours are there, the install tells.
     as_root apt-get update -qq || say "apt-get update failed; trying with the lists that are there"
@@ -75,13 +77,13 @@ install_missing() {
         die "apt-get could not install ${missing[*]}"
 }
 
+can_be_root() { ((EUID == 0)) || command -v sudo >/dev/null; }
+
 as_root() {
     if ((EUID == 0)); then
         "$@"
-    elif command -v sudo >/dev/null; then
-        sudo "$@"
     else
-        die "this needs root, and sudo is not here; as root run:  $*"
+        sudo "$@"
     fi
 }
 
@@ -114,13 +116,12 @@ fetch_trixie() {
     [[ -r $trixie_keyring ]] || die "$trixie_keyring is missing; install debian-archive-keyring"
     printf 'deb [signed-by=%s] %s trixie main\n' "$trixie_keyring" "$(debian_mirror)" >"$folder/sources.list"
     APT_CONFIG="$folder/apt.conf" apt-get update -qq || die "could not read Debian 13's package lists"
-    (cd "$folder/packages" && APT_CONFIG="$folder/apt.conf" apt-get download -qq "${trixie_packages[@]}") ||
+    (cd "$folder/packages" && APT_CONFIG="$folder/apt.conf" download "${trixie_packages[@]}") ||
         die "could not download ${trixie_packages[*]} from Debian 13"
 }
 
 # How to reach a mirror (proxies and the like: Acquire) is taken over from the system. Hooks and
 # pinning are not, and the rules on signatures are set last, so that nothing taken over can relax them.
-# The sandbox user is switched off since it often cannot enter a checkout in somebody's home.
 write_apt_conf() {
     local folder=$1
     apt-config dump | grep '^Acquire::' | grep -v -E '^Acquire::(IndexTargets|Languages)'
@@ -161,6 +162,9 @@ unpack_all() {
     done
 }
 
+# The sandbox user often cannot enter a checkout in somebody's home.
+download() { apt-get -o APT::Sandbox::User=root download -qq "$@"; }
+
 # nginx, the peer of `./dev bench`. Installing its package would start a service on port 80, and
 # preventing that means a policy-rc.d or a mask in the system. So it is unpacked into build/peers and
 # only ever run by the benchmark; the few libraries it needs are those of a system with curl and CMake.
@@ -171,7 +175,7 @@ set_up_nginx() {
     mkdir -p "$root/build/peers"
     (
         cd "$root/build/peers" && rm -f nginx_*.deb &&
-            { apt-get download -qq nginx || { as_root apt-get update -qq && apt-get download -qq nginx; }; } &&
+            { download nginx || { can_be_root && as_root apt-get update -qq && download nginx; }; } &&
             dpkg-deb --extract nginx_*.deb . && rm nginx_*.deb
     ) || die "could not fetch nginx; install it yourself (apt-get install nginx-light) and call again"
     "$nginx" -v 2>/dev/null || die "nginx does not run: $(ldd "$nginx" | grep 'not found')"

@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/http/parser.hpp"
+
+#include <algorithm>
+
+#include "server/http/target.hpp"
+
+namespace spindle::http {
+
+namespace {
+
+// Which bytes a field value may have (RFC 9110 section 5.5): visible, space, tab, obs-text.
+bool valid_value(std::string_view value) noexcept {
+    return std::ranges::all_of(value, [](char c) {
+        const auto byte = static_cast<unsigned char>(c);
+        return byte >= 0x20 ? byte != 0x7f : byte == '\t';
+    });
+}
+
+std::string_view trimmed(std::string_view text) noexcept {
+    while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+    return text;
+}
+
+// A span that may come in adjacent pieces.
+void extend(std::string_view& view, const char* at, std::size_t length) noexcept {
+    view = view.data() != nullptr && view.data() + view.size() == at ? std::string_view(view.data(), view.size() + length)
+                                                                      : std::string_view(at, length);
+}
+
+Method method_of(const llhttp_t& llhttp) noexcept {
+    switch (llhttp.method) {
+        case HTTP_GET: return Method::get;
+        case HTTP_HEAD: return Method::head;
+        case HTTP_POST: return Method::post;
+        case HTTP_PUT: return Method::put;
+        case HTTP_DELETE: return Method::delete_;
+        case HTTP_CONNECT: return Method::connect;
+        case HTTP_OPTIONS: return Method::options;
+        case HTTP_TRACE: return Method::trace;
+        case HTTP_PATCH: return Method::patch;
+        default: return Method::other;
+    }
+}
+
+}  // namespace
+
+// ---- what llhttp calls
+
+struct RequestParser::Callbacks {
+    static RequestParser& self(llhttp_t* llhttp) noexcept { return *static_cast<RequestParser*>(llhttp->data); }
+
+    static int on_url(llhttp_t* llhttp, const char* at, std::size_t length) {
+        RequestParser& parser = self(llhttp);
+        extend(parser.request_->target, at, length);
+        return parser.request_->target.size() > parser.limits_->target_bytes ? parser.refuse(ParseError::target_too_long) : 0;
+    }
+
+    static int on_header_field(llhttp_t* llhttp, const char* at, std::size_t length) {
+        RequestParser& parser = self(llhttp);
+        if (parser.in_body_) return parser.count_overhead(length);
+        auto& fields = parser.request_->fields;
+        if (fields.empty() || parser.name_complete_) {
+            if (fields.size() >= parser.limits_->header_count) return parser.refuse(ParseError::too_many_fields);
+            fields.emplace_back();
+            parser.name_complete_ = false;
+        }
+        extend(fields.back().name, at, length);
+        return 0;
+    }
+
+    static int on_header_field_complete(llhttp_t* llhttp) {
+        self(llhttp).name_complete_ = true;
+        return 0;
+    }
+
+    static int on_header_value(llhttp_t* llhttp, const char* at, std::size_t length) {
+        RequestParser& parser = self(llhttp);
+        if (parser.in_body_) return parser.count_overhead(length);
+        extend(parser.request_->fields.back().value, at, length);
+        return 0;
+    }
+
+    static int on_headers_complete(llhttp_t* llhttp) {
+        llhttp->upgrade = 0;  // an Upgrade that is not taken up is ignored (RFC 9110 section 7.8)
+        return HPE_PAUSED;
+    }
+
+    static int on_chunk_header(llhttp_t* llhttp) {
+        RequestParser& parser = self(llhttp);
+        parser.overhead_bytes_ = 0;
+        // Known before the data comes: a chunk that will pass the limit is refused at once.
+        return parser.body_bytes_ + llhttp->content_length > parser.limits_->body_bytes ? parser.refuse(ParseError::body_too_large) : 0;
+    }
+
+    static int on_chunk_extension(llhttp_t* llhttp, const char*, std::size_t length) {
+        return self(llhttp).count_overhead(length);
+    }
+
+    static int on_body(llhttp_t* llhttp, const char* at, std::size_t length) {
+        RequestParser& parser = self(llhttp);
+        parser.body_bytes_ += length;
+        parser.chunk_ = {at, length};
+        return HPE_PAUSED;
+    }
+
+    static int on_message_complete(llhttp_t* llhttp) {
+        self(llhttp).message_complete_ = true;
+        return HPE_PAUSED;
+    }
+
+    static const llhttp_settings_t& settings() noexcept {
+        static const llhttp_settings_t table = [] {
+            llhttp_settings_t made;
+            llhttp_settings_init(&made);
+            made.on_url = on_url;
+            made.on_header_field = on_header_field;
+            made.on_header_field_complete = on_header_field_complete;
+            made.on_header_value = on_header_value;
+            made.on_headers_complete = on_headers_complete;
+            made.on_chunk_header = on_chunk_header;
+            made.on_chunk_extension_name = on_chunk_extension;
+            made.on_chunk_extension_value = on_chunk_extension;
+            made.on_body = on_body;
+            made.on_message_complete = on_message_complete;
+            return made;
+        }();
+        return table;
+    }
+};
+
+RequestParser::RequestParser() noexcept { llhttp_init(&llhttp_, HTTP_REQUEST, &Callbacks::settings()); }
+
+void RequestParser::reset(const Limits& limits, Request& request) noexcept {
+    limits_ = &limits;
+    request_ = &request;
+    body_bytes_ = 0;
+    restart();
+}
+
+void RequestParser::restart() noexcept {
+    llhttp_reset(&llhttp_);
+    llhttp_.data = this;
+    request_->fields.clear();
+    request_->target = {};
+    head_bytes_ = 0;
+    overhead_bytes_ = 0;
+    in_body_ = name_complete_ = message_complete_ = refused_ = false;
+}
+
+int RequestParser::refuse(ParseError error) noexcept {
+    refused_ = true;
+    error_ = error;
+    return HPE_USER;
+}
+
+int RequestParser::count_overhead(std::size_t bytes) noexcept {
+    overhead_bytes_ += static_cast<std::uint32_t>(bytes);
+    return overhead_bytes_ > limits_->header_bytes ? refuse(ParseError::head_too_large) : 0;
+}
+
+Event RequestParser::fail(ParseError error) noexcept {
+    if (!refused_) error_ = error;
+    return Event::error;
+}
+
+bool RequestParser::reject(ParseError error) noexcept {
+    fail(error);
+    return false;
+}
+
+// ---- the head
+
+Event RequestParser::parse_head(std::string_view head) {
+    const bool from_the_start = head_bytes_ == 0;
+    Event event = run_head(head.substr(head_bytes_));
+    if (head_bytes_ > limits_->header_bytes) {
+        refused_ = false;
+        return fail(ParseError::head_too_large);
+    }
+    if (event == Event::error) return fail(error_of_llhttp(head));
+    if (event == Event::need_more) return event;
+    if (!from_the_start) {  // the views of the earlier parts are stale
+        const std::size_t length = head_bytes_;
+        restart();
+        event = run_head(head.substr(0, length));
+    }
+    return accept_head() ? Event::head_complete : Event::error;
+}
+
+Event RequestParser::run_head(std::string_view unread) {
+    const llhttp_errno_t status = llhttp_execute(&llhttp_, unread.data(), unread.size());
+    if (status == HPE_OK) {
+        head_bytes_ += unread.size();
+        return Event::need_more;
+    }
+    head_bytes_ += static_cast<std::size_t>(llhttp_get_error_pos(&llhttp_) - unread.data());
+    return status == HPE_PAUSED ? Event::head_complete : Event::error;
+}
+
+// llhttp gives up on a version or a method that it does not know; whether it is one at all decides.
+ParseError RequestParser::error_of_llhttp(std::string_view head) const noexcept {
+    const std::string_view line = head.substr(0, head.find('\r'));
+    switch (llhttp_get_errno(&llhttp_)) {
+        case HPE_INVALID_VERSION: {
+            const std::string_view version = line.substr(line.rfind(' ') + 1);
+            const bool plausible = version.size() == 8 && version.starts_with("HTTP/") && version[6] == '.' &&
+                                   version[5] >= '0' && version[5] <= '9' && version[7] >= '0' && version[7] <= '9';
+            return plausible ? ParseError::unsupported_version : ParseError::malformed;
+        }
+        default: return ParseError::malformed;
+    }
+}
+
+bool RequestParser::accept_head() {
+    Request& request = *request_;
+    request.method = method_of(llhttp_);
+    request.method_name = llhttp_method_name(static_cast<llhttp_method_t>(llhttp_.method));
+    request.version_minor = llhttp_.http_minor;
+    request.keep_alive = llhttp_should_keep_alive(&llhttp_) != 0;
+    const bool known_version = llhttp_.http_major == 1 && llhttp_.http_minor <= 1;
+    if (!known_version) return reject(ParseError::unsupported_version);
+    for (Field& field : request.fields) {
+        field.value = trimmed(field.value);
+        if (!valid_value(field.value)) return reject(ParseError::malformed);
+    }
+    if (request.method == Method::connect) return reject(ParseError::unknown_method);
+    if (!accept_fields()) return false;
+    return interpret_target(request) || reject(ParseError::malformed);
+}
+
+// One pass over the fields that mean something to the server itself.
+bool RequestParser::accept_fields() {
+    Request& request = *request_;
+    request.host = {};
+    request.expects_continue = request.chunked = false;
+    request.content_length.reset();
+    unsigned hosts = 0;
+    for (const Field& field : request.fields) {
+        switch (field.name.size()) {
+            case 4:
+                if (!iequals(field.name, "Host")) break;
+                ++hosts;
+                request.host = field.value;
+                break;
+            case 6:
+                if (!iequals(field.name, "Expect")) break;
+                if (!iequals(field.value, "100-continue")) return reject(ParseError::unknown_expectation);
+                request.expects_continue = request.version_minor >= 1;
+                break;
+            case 14:
+                if (iequals(field.name, "Content-Length")) request.content_length = llhttp_.content_length;
+                break;
+            case 17:
+                if (!iequals(field.name, "Transfer-Encoding")) break;
+                if (request.version_minor == 0 || request.chunked) return reject(ParseError::malformed);
+                if (!iequals(field.value, "chunked")) return reject(ParseError::unknown_coding);
+                request.chunked = true;
+                break;
+            default: break;
+        }
+    }
+    if (hosts > 1 || (hosts == 0 && request.version_minor >= 1) || !valid_host(request.host)) {
+        return reject(ParseError::malformed);
+    }
+    if (request.content_length.value_or(0) > limits_->body_bytes) return reject(ParseError::body_too_large);
+    return true;
+}
+
+// ---- the body
+
+Event RequestParser::parse_body(std::string_view bytes, std::string_view& chunk) {
+    in_body_ = true;
+    chunk_ = {};
+    if (llhttp_get_errno(&llhttp_) == HPE_PAUSED) llhttp_resume(&llhttp_);
+    const llhttp_errno_t status = llhttp_execute(&llhttp_, bytes.data(), bytes.size());
+    consumed_ = status == HPE_OK ? bytes.size() : static_cast<std::size_t>(llhttp_get_error_pos(&llhttp_) - bytes.data());
+    chunk = chunk_;
+    if (body_bytes_ > limits_->body_bytes) return fail(ParseError::body_too_large);
+    if (status != HPE_OK && status != HPE_PAUSED) return fail(ParseError::malformed);
+    if (message_complete_) return Event::message_complete;
+    return chunk.empty() ? Event::need_more : Event::chunk;
+}
+
+// ---- moving
+
+void rebase(Request& request, const char* from, std::size_t bytes, const char* to) noexcept {
+    const auto move = [&](std::string_view& view) {
+        if (view.data() >= from && view.data() <= from + bytes) view = {to + (view.data() - from), view.size()};
+    };
+    move(request.target);
+    move(request.host);
+    move(request.path);
+    move(request.query);
+    for (Field& field : request.fields) {
+        move(field.name);
+        move(field.value);
+    }
+}
+
+}  // namespace spindle::http

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/http/target.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace spindle::http {
+
+namespace {
+
+// Visible ASCII but for what RFC 3986 keeps out of URIs and what would end or confuse one. Lenient with
+// the few that browsers send unencoded: " < > ^ ` { | }.
+constexpr std::array<bool, 256> kTargetBytes = [] {
+    std::array<bool, 256> table{};
+    for (unsigned c = 0x21; c < 0x7f; ++c) table[c] = c != '#' && c != '\\';
+    return table;
+}();
+
+constexpr std::array<bool, 256> kHostBytes = [] {
+    std::array<bool, 256> table{};
+    for (unsigned c = '0'; c <= '9'; ++c) table[c] = true;
+    for (unsigned c = 'A'; c <= 'Z'; ++c) table[c] = table[c + 32] = true;
+    for (unsigned char c : std::string_view("-._~!$&'()*+;=%")) table[c] = true;
+    return table;
+}();
+
+constexpr bool all_of(std::string_view text, const std::array<bool, 256>& allowed) noexcept {
+    for (const char c : text) {
+        if (!allowed[static_cast<unsigned char>(c)]) return false;
+    }
+    return true;
+}
+
+int hex_digit(char c) noexcept {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+}
+
+bool decode(std::string_view encoded, std::string& decoded) {
+    decoded.clear();
+    for (std::size_t i = 0; i < encoded.size(); ++i) {
+        if (encoded[i] != '%') {
+            decoded.push_back(encoded[i]);
+            continue;
+        }
+        if (i + 2 >= encoded.size()) return false;
+        const int high = hex_digit(encoded[i + 1]);
+        const int low = hex_digit(encoded[i + 2]);
+        if (high < 0 || low < 0) return false;
+        const char byte = static_cast<char>(high * 16 + low);
+        if (byte == '\0' || byte == '/') return false;
+        decoded.push_back(byte);
+        i += 2;
+    }
+    return true;
+}
+
+// RFC 3986 section 5.2.4, in place; false where ".." has nothing to remove.
+bool remove_dot_segments(std::string& path) {
+    std::string clean;
+    std::string_view rest = path;
+    while (!rest.empty()) {
+        const std::size_t end = std::min(rest.find('/', 1), rest.size());
+        const std::string_view segment = rest.substr(0, end);  // with its leading slash
+        rest.remove_prefix(end);
+        const bool last = rest.empty();
+        if (segment == "/.") {
+            if (last) clean.push_back('/');
+        } else if (segment == "/..") {
+            if (clean.empty()) return false;
+            clean.erase(clean.rfind('/'));
+            if (last) clean.push_back('/');
+        } else {
+            clean.append(segment);
+        }
+    }
+    path = std::move(clean);
+    return true;
+}
+
+bool interpret_path(Request& request, std::string_view path) {
+    if (path.find('%') == std::string_view::npos && path.find("/.") == std::string_view::npos) {
+        request.path = path;
+        return true;
+    }
+    if (!decode(path, request.path_storage) || !remove_dot_segments(request.path_storage)) return false;
+    request.path = request.path_storage;
+    return true;
+}
+
+// http://authority[/path][?query]; takes the authority off, leaves "/path" or "" and the query.
+bool take_authority(Request& request, std::string_view& target) {
+    const std::size_t scheme = target.find("://");
+    if (scheme == std::string_view::npos) return false;
+    const std::string_view name = target.substr(0, scheme);
+    if (!iequals(name, "http") && !iequals(name, "https")) return false;
+    target.remove_prefix(scheme + 3);
+    request.host = target.substr(0, target.find_first_of("/?"));
+    target.remove_prefix(request.host.size());
+    return !request.host.empty() && valid_host(request.host);
+}
+
+}  // namespace
+
+bool interpret_target(Request& request) {
+    std::string_view target = request.target;
+    if (!all_of(target, kTargetBytes)) return false;
+    request.query = {};
+    if (target == "*") {
+        request.path = target;
+        return request.method == Method::options;
+    }
+    if (target.empty() || (target.front() != '/' && !take_authority(request, target))) return false;
+    const std::size_t question = target.find('?');
+    if (question != std::string_view::npos) request.query = target.substr(question + 1);
+    const std::string_view path = target.substr(0, question);
+    return interpret_path(request, path.empty() ? std::string_view("/") : path);
+}
+
+bool valid_host(std::string_view host) noexcept {
+    const std::size_t colon = host.rfind(':');
+    const std::size_t bracket = host.rfind(']');
+    std::string_view name = host;
+    if (colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket)) {
+        const std::string_view port = host.substr(colon + 1);
+        if (port.size() > 5 || !std::ranges::all_of(port, [](char c) { return c >= '0' && c <= '9'; })) return false;
+        name = host.substr(0, colon);
+    }
+    if (!name.empty() && name.front() == '[') {
+        if (name.size() < 4 || name.back() != ']') return false;
+        name = name.substr(1, name.size() - 2);
+        return std::ranges::all_of(name, [](char c) { return hex_digit(c) >= 0 || c == ':' || c == '.'; });
+    }
+    return all_of(name, kHostBytes);
+}
+
+}  // namespace spindle::http
