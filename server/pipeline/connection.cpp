@@ -5,6 +5,8 @@
 #include <exception>
 #include <utility>
 
+#include <spdlog/spdlog.h>
+
 #include "runtime/io.hpp"
 #include "server/pipeline/connection_body.hpp"
 #include "server/pipeline/server.hpp"
@@ -29,7 +31,7 @@ std::optional<std::string_view> small_body(const Response& response, std::size_t
 
 template <class Stream>
 Connection<Stream>::Connection(Server& server, int descriptor)
-    : server_(server), stream_(descriptor), parser_(server.limits()) {}
+    : server_(server), stream_(descriptor) {}
 
 // ---- the loop
 
@@ -104,7 +106,7 @@ template <class Stream>
 typename Connection<Stream>::Next Connection<Stream>::take(std::string_view bytes) {
     if (exchange_ == nullptr) {
         exchange_ = server_.worker_state().take_exchange();
-        exchange_->started = now();
+        begin_request();
     }
     std::string& input = exchange_->input;
     const bool kept = !input.empty();
@@ -114,30 +116,26 @@ typename Connection<Stream>::Next Connection<Stream>::take(std::string_view byte
     }
     Next next = Next::go_on;
     while (!bytes.empty() && next == Next::go_on) {
-        const http::Event event = parser_.parse_head(bytes.substr(head_seen_));
-        head_seen_ += static_cast<std::uint32_t>(parser_.consumed());
+        const http::Event event = exchange_->parser.parse_head(bytes);
         if (event == http::Event::need_more) break;
-        if (event == http::Event::error || !parser_.fill(exchange_->request, bytes.substr(0, head_seen_))) {
-            next = refuse(parser_.error());
-            break;
-        }
+        if (event == http::Event::error) return refuse(exchange_->parser.error());
         next = answer_at_once();
         if (next == Next::slow) break;
-        bytes.remove_prefix(head_seen_);
-        head_seen_ = 0;
-        parser_.reset();
-        exchange_->started = now();
+        bytes.remove_prefix(exchange_->parser.head_bytes());
+        if (next == Next::close) return bytes.empty() ? Next::close : Next::linger;
+        begin_request();
     }
-    if (next == Next::close || next == Next::linger) {
-        if (next == Next::close && !bytes.empty()) next = Next::linger;
-        return next;
-    }
+    const char* const from = bytes.data();
     if (kept) input.erase(0, input.size() - bytes.size());
     else input.assign(bytes);
-    // The views move with the bytes.
-    if (next == Next::slow) parser_.fill(exchange_->request, std::string_view(input).substr(0, head_seen_));
-    if (next == Next::flush && input.empty()) next = Next::go_on;
-    return next;
+    if (next == Next::slow) http::rebase(exchange_->request, from, input.size(), input.data());
+    return next == Next::flush && input.empty() ? Next::go_on : next;
+}
+
+template <class Stream>
+void Connection<Stream>::begin_request() {
+    exchange_->parser.reset(server_.limits(), exchange_->request);
+    exchange_->started = now();
 }
 
 template <class Stream>
@@ -197,19 +195,19 @@ Response Connection<Stream>::respond_without_handler(const Route* route) const {
 
 template <class Stream>
 typename Connection<Stream>::Next Connection<Stream>::refuse(http::ParseError error) {
-    return refuse(http::fate_of(error));
+    return refuse(http::status_of(error));
 }
 
 // The answer to what is not a request: from one table, and the end of the connection.
 template <class Stream>
-typename Connection<Stream>::Next Connection<Stream>::refuse(const http::ErrorFate& fate) {
+typename Connection<Stream>::Next Connection<Stream>::refuse(std::uint16_t status) {
     server_.worker_state().refused.add();
-    const std::string_view reason = http::reason_phrase(fate.status);
-    std::string text = std::to_string(fate.status);
+    const std::string_view reason = http::reason_phrase(status);
+    std::string text = std::to_string(status);
     text.append(" ").append(reason).append("\n");
     exchange_->request.method = http::Method::get;  // it may be half parsed
     exchange_->request.version_minor = 1;
-    return append_small(Response::text(fate.status, std::move(text)), false) ? Next::linger : Next::close;
+    return append_small(Response::text(status, std::move(text)), false) ? Next::linger : Next::close;
 }
 
 // ---- requests that may wait
@@ -217,7 +215,7 @@ typename Connection<Stream>::Next Connection<Stream>::refuse(const http::ErrorFa
 /// The request at the start of exchange.input, its body perhaps behind it.
 template <class Stream>
 task<typename Connection<Stream>::Next> Connection<Stream>::answer_slowly() {
-    RequestBody body(*this, std::string_view(exchange_->input).substr(head_seen_));
+    RequestBody body(*this, std::string_view(exchange_->input).substr(exchange_->parser.head_bytes()));
     const Route* route = server_.router().find(exchange_->request.path);
     Response response;
     if (exchange_->response) {
@@ -232,7 +230,7 @@ task<typename Connection<Stream>::Next> Connection<Stream>::answer_slowly() {
         response = co_await call_handler(std::get<CoroutineHandler>(route->handler), context);
     }
     if (body.broken()) co_return Next::close;
-    if (body.failed()) co_return refuse(body.fate());
+    if (body.failed()) co_return refuse(body.status());
 
     bool keep_alive = wants_keep_alive() && !response.close && !body.continue_owed();
     const bool sent = co_await send_response(response, keep_alive);
@@ -241,9 +239,7 @@ task<typename Connection<Stream>::Next> Connection<Stream>::answer_slowly() {
     if (!drained || !keep_alive) co_return body.complete() && body.rest().empty() ? Next::close : Next::linger;
     std::string next_requests(body.rest());
     exchange_->input.swap(next_requests);
-    exchange_->started = now();
-    head_seen_ = 0;
-    parser_.reset();
+    begin_request();
     co_return Next::go_on;
 }
 
@@ -337,7 +333,7 @@ task<bool> Connection<Stream>::send_stream(StreamedBody& body, bool chunked, std
         server_.report_handler_error("(streamed body)", what);
         co_return false;
     }
-    if (chunked) exchange_->output.append("0\r\n\r\n");
+    if (chunked) exchange_->output.append(http::kLastChunk);
     co_return true;
 }
 

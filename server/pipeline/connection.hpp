@@ -56,11 +56,12 @@ class Connection {
 
     // Requests that need no waiting
     [[nodiscard]] Next take(std::string_view bytes);
+    void begin_request();
     [[nodiscard]] Next answer_at_once();
     [[nodiscard]] Response call_plain(const PlainHandler& handler, const Route& route) noexcept;
     [[nodiscard]] Response respond_without_handler(const Route* route) const;
     [[nodiscard]] Next refuse(http::ParseError error);
-    [[nodiscard]] Next refuse(const http::ErrorFate& fate);
+    [[nodiscard]] Next refuse(std::uint16_t status);
 
     // Requests that may wait
     runtime::task<Next> answer_slowly();
@@ -90,9 +91,7 @@ class Connection {
 
     Server& server_;
     Stream stream_;
-    http::RequestParser parser_;
     std::unique_ptr<Exchange> exchange_;  ///< only while a request is under way
-    std::uint32_t head_seen_ = 0;         ///< bytes of the current head that the parser has consumed
     std::uint32_t requests_ = 0;          ///< answered on this connection
     bool broken_ = false;                 ///< sending failed: nobody is there
 };

@@ -25,11 +25,11 @@ class Connection<Stream>::RequestBody final : public BodyReader {
                 if (!got) break;
             }
             std::string_view chunk;
-            const http::Event event = connection_.parser_.parse_body(unread_, chunk);
-            unread_.remove_prefix(connection_.parser_.consumed());
+            const http::Event event = connection_.exchange_->parser.parse_body(unread_, chunk);
+            unread_.remove_prefix(connection_.exchange_->parser.consumed());
             received_ += chunk.size();
             if (event == http::Event::message_complete) complete_ = true;
-            if (event == http::Event::error) fail(connection_.parser_.error());
+            if (event == http::Event::error) fail(connection_.exchange_->parser.error());
             else if (!chunk.empty()) co_return Answer(chunk);
         }
         if (failed_) co_return Answer(std::unexpect, runtime::Error{EPROTO});
@@ -38,9 +38,9 @@ class Connection<Stream>::RequestBody final : public BodyReader {
     }
 
     [[nodiscard]] bool complete() const noexcept { return complete_; }
-    /// The client broke the protocol or was too slow; `fate()` says how to answer.
+    /// The client broke the protocol or was too slow; `status()` says how to answer.
     [[nodiscard]] bool failed() const noexcept { return failed_; }
-    [[nodiscard]] http::ErrorFate fate() const noexcept { return http::fate_of(error_); }
+    [[nodiscard]] std::uint16_t status() const noexcept { return http::status_of(error_); }
     /// The client is gone or the server stops: nobody to answer.
     [[nodiscard]] bool broken() const noexcept { return broken_ != 0; }
     /// The client waits for a 100 that it will not get.

@@ -9,12 +9,14 @@
 #include <optional>
 #include <string>
 
+#include "server/http/parser.hpp"
 #include "server/http/request.hpp"
 #include "server/http/response.hpp"
 
 namespace spindle::pipeline {
 
 struct Exchange {
+    http::RequestParser parser;
     http::Request request;   ///< views into `input` or into the receive buffer
     std::string input;       ///< bytes kept beyond their receive buffer, from the start of a request head
     std::string output;      ///< answers not yet sent, in order

@@ -7,6 +7,7 @@
 
 #include "runtime/socket.hpp"
 #include "runtime/worker.hpp"
+#include "server/pipeline/peer_address.hpp"
 #include "server/pipeline/connection.hpp"
 
 namespace spindle::pipeline {
@@ -48,6 +49,28 @@ runtime::task<void> Server::serve(int descriptor) {
 }
 
 WorkerState& Server::worker_state() noexcept { return *workers_[runtime::current_worker().index]; }
+
+void Server::log_request(const Request& request, int descriptor, std::uint16_t status, std::uint64_t body_bytes,
+                         std::uint64_t started) noexcept {
+    PeerText peer;
+    const runtime::Worker& worker = runtime::current_worker();
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    const auto passed = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U + static_cast<std::uint64_t>(now.tv_nsec) - started;
+    log_.write(worker.index, {.remote = peer_address(descriptor, peer),
+                              .method = request.method_name,
+                              .target = request.target,
+                              .host = request.host,
+                              .status = status,
+                              .bytes_in = request.content_length.value_or(0),
+                              .bytes_out = body_bytes,
+                              .duration = std::chrono::nanoseconds(passed),
+                              .version = request.version_minor == 0 ? "HTTP/1.0" : "HTTP/1.1",
+                              .referer = request.field("Referer").value_or(""),
+                              .user_agent = request.field("User-Agent").value_or(""),
+                              .backend = worker.backend,
+                              .worker = worker.index});
+}
 
 void Server::report_handler_error(std::string_view route, std::string_view what) noexcept {
     worker_state().handler_errors.add();

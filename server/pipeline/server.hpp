@@ -37,6 +37,9 @@ class Server {
     /// Of the worker that runs the calling code.
     [[nodiscard]] WorkerState& worker_state() noexcept;
 
+    /// Into the access log. `descriptor`: the client's socket; `started`: reactor time, ns.
+    void log_request(const Request& request, int descriptor, std::uint16_t status, std::uint64_t body_bytes,
+                     std::uint64_t started) noexcept;
     void report_handler_error(std::string_view route, std::string_view what) noexcept;
 
   private:
