@@ -101,7 +101,8 @@ struct RequestParser::Callbacks {
         RequestParser& parser = self(llhttp);
         parser.body_bytes_ += length;
         parser.chunk_ = {at, length};
-        return HPE_PAUSED;
+        // At the end of the bytes llhttp stops by itself, or goes on to on_message_complete.
+        return at + length == parser.bytes_end_ ? HPE_OK : HPE_PAUSED;
     }
 
     static int on_message_complete(llhttp_t* llhttp) {
@@ -272,6 +273,7 @@ bool RequestParser::accept_fields() {
 Event RequestParser::parse_body(std::string_view bytes, std::string_view& chunk) {
     in_body_ = true;
     chunk_ = {};
+    bytes_end_ = bytes.data() + bytes.size();
     if (llhttp_get_errno(&llhttp_) == HPE_PAUSED) llhttp_resume(&llhttp_);
     const llhttp_errno_t status = llhttp_execute(&llhttp_, bytes.data(), bytes.size());
     consumed_ = status == HPE_OK ? bytes.size() : static_cast<std::size_t>(llhttp_get_error_pos(&llhttp_) - bytes.data());

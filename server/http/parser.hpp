@@ -82,6 +82,7 @@ class RequestParser {
     const Limits* limits_ = nullptr;
     Request* request_ = nullptr;
     std::string_view chunk_;
+    const char* bytes_end_ = nullptr;  ///< of what parse_body was given
     std::uint64_t body_bytes_ = 0;
     std::size_t head_bytes_ = 0;
     std::size_t consumed_ = 0;

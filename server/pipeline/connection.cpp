@@ -144,7 +144,7 @@ typename Connection<Stream>::Next Connection<Stream>::answer_at_once() {
     if (request.has_body()) return Next::slow;
     const Route* route = server_.router().find(request.path);
     Response response;
-    if (route == nullptr || !server_.router().allows(*route, request.method)) {
+    if (route == nullptr || !Router::allows(*route, request.method)) {
         response = respond_without_handler(route);
     } else if (const auto* plain = std::get_if<PlainHandler>(&route->handler)) {
         response = call_plain(*plain, *route);
@@ -221,7 +221,7 @@ task<typename Connection<Stream>::Next> Connection<Stream>::answer_slowly() {
     if (exchange_->response) {
         response = std::move(*exchange_->response);
         exchange_->response.reset();
-    } else if (route == nullptr || !server_.router().allows(*route, exchange_->request.method)) {
+    } else if (route == nullptr || !Router::allows(*route, exchange_->request.method)) {
         response = respond_without_handler(route);
     } else if (const auto* plain = std::get_if<PlainHandler>(&route->handler)) {
         response = call_plain(*plain, *route);

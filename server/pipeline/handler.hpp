@@ -10,6 +10,7 @@
 // becomes a 500, a log line with its route and a counter.
 #pragma once
 
+#include <cstdint>
 #include <expected>
 #include <functional>
 #include <memory>
@@ -75,6 +76,7 @@ struct Route {
     Handler handler;
     /// Methods answered, as the Allow field lists them ("GET, HEAD"); others get 405 with Allow.
     std::string allow = "GET, HEAD";
+    std::uint16_t methods = 0;  ///< `allow` as bits (1 << Method); the router's to fill
 };
 
 }  // namespace spindle::pipeline
