@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The handlers that a configuration can name, and the routes it makes of them.
+#pragma once
+
+#include <expected>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/config.hpp"
+#include "server/pipeline/handler.hpp"
+
+namespace spindle::handlers {
+
+/// Every name, sorted; static lifetime.
+[[nodiscard]] std::span<const std::string_view> known_names();
+
+/// Mounts config.routes, whose handlers are known names. Opens the roots of static routes; the error is one
+/// line that names the route, the root and the cause.
+[[nodiscard]] std::expected<std::vector<pipeline::Route>, std::string> make_routes(const config::Config& config);
+
+}  // namespace spindle::handlers
