@@ -4,7 +4,7 @@
 # old stops the configuration and names the package to install.
 #
 #   spindle_deps::liburing, spindle_deps::llhttp     static, so that the binary runs where neither is installed
-#   toml11::toml11, spdlog::spdlog, CLI11::CLI11, doctest::doctest, Threads::Threads
+#   toml11::toml11, fmt::fmt, spdlog::spdlog, CLI11::CLI11, doctest::doctest, Threads::Threads
 include_guard(GLOBAL)
 
 # Where ./dev unpacks packages of a newer Debian; what is there goes before the system's.
@@ -70,6 +70,7 @@ spindle_static_library(liburing 2.9 liburing-dev liburing.a
 spindle_static_library(llhttp 9.2 libllhttp-dev libllhttp.a
     llhttp.h llhttp.h LLHTTP_VERSION_MAJOR LLHTTP_VERSION_MINOR)
 spindle_config_package(toml11 4.4 libtoml11-dev)
+spindle_config_package(fmt 9.1 libfmt-dev)
 spindle_config_package(spdlog 1.10 libspdlog-dev)
 spindle_config_package(CLI11 2.1 libcli11-dev)
 if(SPINDLE_BUILD_TESTS)

@@ -2,7 +2,7 @@
 #include "config/options.hpp"
 
 #include <algorithm>
-#include <format>
+#include <fmt/format.h>
 #include <limits>
 #include <ranges>
 #include <type_traits>
@@ -19,11 +19,11 @@ namespace {
 using namespace std::chrono_literals;
 using Outcome = std::expected<void, std::string>;
 
-std::string quoted(std::string_view text) {
+std::string toml_text(std::string_view text) {
     std::string result = "\"";
     for (const char c : text) {
         if (c == '"' || c == '\\') result += '\\';
-        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) result += std::format("\\u{:04x}", static_cast<unsigned char>(c));
+        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) result += fmt::format("\\u{:04x}", static_cast<unsigned char>(c));
         else result += c;
     }
     return result + "\"";
@@ -31,7 +31,7 @@ std::string quoted(std::string_view text) {
 
 std::string list_of(const std::vector<std::string>& words) {
     std::string result = "[";
-    for (const std::string& word : words) result += (result.size() > 1 ? ", " : "") + quoted(word);
+    for (const std::string& word : words) result += (result.size() > 1 ? ", " : "") + toml_text(word);
     return result + "]";
 }
 
@@ -39,7 +39,7 @@ std::string list_of(const std::vector<std::string>& words) {
 
 template <class Holder, class Member>
 Rule<Holder> count(Member member, std::uint64_t fallback, std::uint64_t min, std::uint64_t max) {
-    const std::string allowed = std::format("a whole number from {} to {}", min, max);
+    const std::string allowed = fmt::format("a whole number from {} to {}", min, max);
     return {.type = "count",
             .default_value = std::to_string(fallback),
             .allowed = allowed,
@@ -60,7 +60,7 @@ Rule<Holder> workers(Member member, unsigned max) {
     Rule<Holder> rule = count<Holder>(member, 1, 1, max);
     rule.type = "count or \"auto\"";
     rule.default_value = "\"auto\"";
-    rule.allowed = std::format("\"auto\" or {}", rule.allowed);
+    rule.allowed = fmt::format("\"auto\" or {}", rule.allowed);
     rule.set = [=, number = rule.set, allowed = rule.allowed](Holder& holder, const toml::value& value) -> Outcome {
         if (value.is_string() && value.as_string() == "auto") {
             member(holder) = std::min(usable_cpus(), max);
@@ -74,10 +74,10 @@ Rule<Holder> workers(Member member, unsigned max) {
 
 template <class Holder, class Member>
 Rule<Holder> size(Member member, std::uint64_t fallback, std::uint64_t min, std::uint64_t max) {
-    const std::string allowed = std::format("a size from {} to {} with its unit (B, KiB, MiB, GiB), as \"{}\"",
+    const std::string allowed = fmt::format("a size from {} to {} with its unit (B, KiB, MiB, GiB), as \"{}\"",
                                             format_size(min), format_size(max), format_size(fallback));
     return {.type = "size",
-            .default_value = quoted(format_size(fallback)),
+            .default_value = toml_text(format_size(fallback)),
             .allowed = allowed,
             .set = [=](Holder& holder, const toml::value& value) -> Outcome {
                 const auto bytes = value.is_string() ? parse_size(value.as_string()) : std::nullopt;
@@ -85,16 +85,16 @@ Rule<Holder> size(Member member, std::uint64_t fallback, std::uint64_t min, std:
                 member(holder) = *bytes;
                 return {};
             },
-            .get = [=](const Holder& holder) { return quoted(format_size(member(holder))); }};
+            .get = [=](const Holder& holder) { return toml_text(format_size(member(holder))); }};
 }
 
 template <class Holder, class Member>
 Rule<Holder> duration(Member member, std::chrono::nanoseconds fallback, std::chrono::nanoseconds min,
                       std::chrono::nanoseconds max) {
-    const std::string allowed = std::format("a duration from {} to {} with its unit (us, ms, s, m, h), as \"{}\"",
+    const std::string allowed = fmt::format("a duration from {} to {} with its unit (us, ms, s, m, h), as \"{}\"",
                                             format_duration(min), format_duration(max), format_duration(fallback));
     return {.type = "duration",
-            .default_value = quoted(format_duration(fallback)),
+            .default_value = toml_text(format_duration(fallback)),
             .allowed = allowed,
             .set = [=](Holder& holder, const toml::value& value) -> Outcome {
                 const auto read = value.is_string() ? parse_duration(value.as_string()) : std::nullopt;
@@ -102,16 +102,16 @@ Rule<Holder> duration(Member member, std::chrono::nanoseconds fallback, std::chr
                 member(holder) = *read;
                 return {};
             },
-            .get = [=](const Holder& holder) { return quoted(format_duration(member(holder))); }};
+            .get = [=](const Holder& holder) { return toml_text(format_duration(member(holder))); }};
 }
 
 /// An enumeration; `words` in the order of its values.
 template <class Holder, class Member>
 Rule<Holder> choice(Member member, std::size_t fallback, std::vector<std::string> words) {
     std::string allowed = "one of";
-    for (const std::string& word : words) allowed += (word == words.front() ? " " : ", ") + quoted(word);
+    for (const std::string& word : words) allowed += (word == words.front() ? " " : ", ") + toml_text(word);
     return {.type = "word",
-            .default_value = quoted(words[fallback]),
+            .default_value = toml_text(words[fallback]),
             .allowed = allowed,
             .set = [=](Holder& holder, const toml::value& value) -> Outcome {
                 const auto found = value.is_string() ? std::ranges::find(words, value.as_string()) : words.end();
@@ -120,7 +120,7 @@ Rule<Holder> choice(Member member, std::size_t fallback, std::vector<std::string
                 into = static_cast<std::remove_reference_t<decltype(into)>>(found - words.begin());
                 return {};
             },
-            .get = [=](const Holder& holder) { return quoted(words[static_cast<std::size_t>(member(holder))]); }};
+            .get = [=](const Holder& holder) { return toml_text(words[static_cast<std::size_t>(member(holder))]); }};
 }
 
 template <class Holder, class Member>
@@ -140,7 +140,7 @@ Rule<Holder> flag(Member member, bool fallback) {
 template <class Holder, class Member>
 Rule<Holder> text(Member member, std::string_view fallback, std::string allowed, bool (*holds)(std::string_view)) {
     return {.type = "text",
-            .default_value = fallback.empty() ? "" : quoted(fallback),
+            .default_value = fallback.empty() ? "" : toml_text(fallback),
             .allowed = allowed,
             .set = [=](Holder& holder, const toml::value& value) -> Outcome {
                 if (!value.is_string() || !holds(value.as_string())) return std::unexpected(allowed);
@@ -149,7 +149,7 @@ Rule<Holder> text(Member member, std::string_view fallback, std::string allowed,
             },
             .get = [=](const Holder& holder) {
                 const std::string set(member(holder));
-                return set.empty() ? std::string() : quoted(set);
+                return set.empty() ? std::string() : toml_text(set);
             }};
 }
 

@@ -2,7 +2,7 @@
 #include "config/report.hpp"
 
 #include <algorithm>
-#include <format>
+#include <fmt/format.h>
 
 namespace spindle::config {
 namespace {
@@ -33,14 +33,14 @@ std::string Report::text() const {
     std::string text;
     for (const auto& [place, message] : sorted) {
         if (place.line == 0) {
-            text += std::format("{}: error: {}\n", file_, message);
+            text += fmt::format("{}: error: {}\n", file_, message);
             continue;
         }
         const std::string_view source = line(place.line);
         const std::size_t before = std::min(place.column - 1, source.size());
         const std::size_t width = std::clamp<std::size_t>(source.size() - before, 1, std::max<std::size_t>(place.width, 1));
-        text += std::format("{}:{}:{}: error: {}\n", file_, place.line, place.column, message);
-        text += std::format("{:5} | {}\n      | ", place.line, source);
+        text += fmt::format("{}:{}:{}: error: {}\n", file_, place.line, place.column, message);
+        text += fmt::format("{:5} | {}\n      | ", place.line, source);
         // Tabs stay tabs, so that the caret stands below its column.
         for (const char c : source.substr(0, before)) text += c == '\t' ? '\t' : ' ';
         text += "^" + std::string(width - 1, '~') + "\n";
@@ -76,7 +76,7 @@ std::string did_you_mean(std::string_view word, std::span<const std::string_view
             nearest = candidate;
         }
     }
-    return nearest.empty() ? "" : std::format(" (did you mean \"{}\"?)", nearest);
+    return nearest.empty() ? "" : fmt::format(" (did you mean \"{}\"?)", nearest);
 }
 
 }  // namespace spindle::config

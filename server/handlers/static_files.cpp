@@ -5,7 +5,7 @@
 #include <array>
 #include <cerrno>
 #include <ctime>
-#include <format>
+#include <fmt/format.h>
 #include <memory>
 #include <ranges>
 #include <system_error>
@@ -104,7 +104,7 @@ task<std::expected<Found, int>> open_in(const Root& root, const std::string& pat
 
 /// Changes whenever the file does: replaced, rewritten or touched.
 std::string etag_of(const struct stat& status) {
-    return std::format("\"{:x}.{:x}-{:x}-{:x}\"", static_cast<std::uint64_t>(status.st_mtim.tv_sec),
+    return fmt::format("\"{:x}.{:x}-{:x}-{:x}\"", static_cast<std::uint64_t>(status.st_mtim.tv_sec),
                        static_cast<std::uint64_t>(status.st_mtim.tv_nsec),
                        static_cast<std::uint64_t>(status.st_size), static_cast<std::uint64_t>(status.st_ino));
 }
@@ -123,7 +123,7 @@ Response redirect_to_folder(const Request& request) {
         const bool plain = std::isalnum(byte) != 0 || std::string_view("-._~/!$&'()*+,;=:@").find(c) != std::string_view::npos;
         if (location == "/" && c == '/') continue;
         if (plain) location += c;
-        else location += std::format("%{:02X}", byte);
+        else location += fmt::format("%{:02X}", byte);
     }
     location += '/';
     if (!request.query.empty()) location.append("?").append(request.query);
@@ -166,13 +166,13 @@ task<Response> send_file(const Request& request, Found found, std::string_view n
     http::ByteRange range{0, size - 1};
     if (decision.kind == http::RangeKind::unsatisfiable) {
         Response refused = Response::text(416, "the file is shorter than the range asked for\n");
-        refused.set("Content-Range", std::format("bytes */{}", size));
+        refused.set("Content-Range", fmt::format("bytes */{}", size));
         co_return refused;
     }
     if (decision.kind == http::RangeKind::partial) {
         range = decision.range;
         response.status = 206;
-        response.set("Content-Range", std::format("bytes {}-{}/{}", range.first, range.last, size));
+        response.set("Content-Range", fmt::format("bytes {}-{}/{}", range.first, range.last, size));
     }
     response.content_type = http::mime_type(name);
     if (size == 0) co_return response;
@@ -210,7 +210,7 @@ task<Response> serve(std::shared_ptr<const Root> root, Request& request) {
 std::expected<pipeline::Handler, std::string> make_static_files(const config::Route& route) {
     const int directory = ::open(route.root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (directory < 0) {
-        return std::unexpected(std::format("root {}: {}", route.root.string(), std::generic_category().message(errno)));
+        return std::unexpected(fmt::format("root {}: {}", route.root.string(), std::generic_category().message(errno)));
     }
     auto root = std::make_shared<const Root>(Descriptor(directory), route.path, route.index);
     return pipeline::CoroutineHandler([root](Request& request, Context&) { return serve(root, request); });

@@ -6,7 +6,7 @@
 #include <charconv>
 #include <chrono>
 #include <ctime>
-#include <format>
+#include <fmt/format.h>
 #include <stdexcept>
 
 #include <unistd.h>
@@ -37,7 +37,7 @@ std::expected<std::uint64_t, Response> read_parameter(const Request& request, co
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error == std::errc{} && end == text.data() + text.size() && value <= parameter.max) return value;
     return std::unexpected(Response::text(
-        400, std::format("{0}: a whole number of {1} from 0 to {2}, for example {3}?{0}=100\n", parameter.name,
+        400, fmt::format("{0}: a whole number of {1} from 0 to {2}, for example {3}?{0}=100\n", parameter.name,
                          parameter.unit, parameter.max, request.path)));
 }
 
@@ -49,7 +49,7 @@ Response answer(std::string_view content_type, http::Body body) {
 }
 
 Response done(std::string_view what, std::uint64_t amount, std::string_view unit) {
-    return Response::text(200, std::format("{} for {} {}\n", what, amount, unit));
+    return Response::text(200, fmt::format("{} for {} {}\n", what, amount, unit));
 }
 
 void block_thread(std::uint64_t milliseconds) noexcept {
@@ -79,15 +79,15 @@ Response json(Request&, Context&) {
 Response backend(Request&, Context& context) {
     const runtime::WorkerIdentity identity = runtime::current_identity();
     Response response = answer("application/json",
-                               std::format(R"({{"backend":"{}","process":{},"worker":{},"thread":{}}})",
+                               fmt::format(R"({{"backend":"{}","process":{},"worker":{},"thread":{}}})",
                                            context.backend, ::getpid(), identity.worker, identity.thread));
     response.set("Cache-Control", "no-store");
     return response;
 }
 
 Response cpu(Request& request, Context&) {
-    const auto microseconds = read_parameter(request, kMicroseconds);
-    if (!microseconds) return microseconds.error();
+    auto microseconds = read_parameter(request, kMicroseconds);
+    if (!microseconds) return std::move(microseconds).error();
     // The thread's own clock: what other threads of this processor do meanwhile does not count.
     const auto end = cpu_time() + std::chrono::microseconds(*microseconds);
     while (cpu_time() < end) {
@@ -96,22 +96,22 @@ Response cpu(Request& request, Context&) {
 }
 
 task<Response> sleep(Request& request, Context&) {
-    const auto milliseconds = read_parameter(request, kMilliseconds);
-    if (!milliseconds) co_return milliseconds.error();
+    auto milliseconds = read_parameter(request, kMilliseconds);
+    if (!milliseconds) co_return std::move(milliseconds).error();
     if (!co_await runtime::sleep_for(std::chrono::milliseconds(*milliseconds))) co_return stopped();
     co_return done("slept", *milliseconds, kMilliseconds.unit);
 }
 
 Response block(Request& request, Context&) {
-    const auto milliseconds = read_parameter(request, kMilliseconds);
-    if (!milliseconds) return milliseconds.error();
+    auto milliseconds = read_parameter(request, kMilliseconds);
+    if (!milliseconds) return std::move(milliseconds).error();
     block_thread(*milliseconds);
     return done("blocked a thread", *milliseconds, kMilliseconds.unit);
 }
 
 task<Response> offload(Request& request, Context&) {
-    const auto milliseconds = read_parameter(request, kMilliseconds);
-    if (!milliseconds) co_return milliseconds.error();
+    auto milliseconds = read_parameter(request, kMilliseconds);
+    if (!milliseconds) co_return std::move(milliseconds).error();
     const auto work = [milliseconds = *milliseconds] { block_thread(milliseconds); };
     const auto result = co_await runtime::blocking(work);
     if (!result) co_return Response::text(503, "too much blocking work is waiting already\n");
