@@ -113,6 +113,7 @@ Rule<Holder> choice(Member member, std::size_t fallback, std::vector<std::string
     return {.type = "word",
             .default_value = toml_text(words[fallback]),
             .allowed = allowed,
+            .words = words,
             .set = [=](Holder& holder, const toml::value& value) -> Outcome {
                 const auto found = value.is_string() ? std::ranges::find(words, value.as_string()) : words.end();
                 if (found == words.end()) return std::unexpected(allowed);

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <toml11/types.hpp>
 #include <toml11/value.hpp>
@@ -23,6 +24,7 @@ struct Rule {
     std::string type;           ///< "size", "duration", …
     std::string default_value;  ///< as TOML; empty: must be given, or has none
     std::string allowed;        ///< "a size from 1KiB to 1MiB, with its unit"
+    std::vector<std::string> words = {};  ///< all there are, where they can be listed
     /// Puts a value in; the error says what is allowed.
     std::function<std::expected<void, std::string>(Holder&, const toml::value&)> set;
     /// The effective value as TOML; empty: not set, nothing to show.
