@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/process/listeners.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <utility>
+
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+namespace spindle::process {
+namespace {
+
+constexpr std::string_view kUnixPrefix = "unix:";
+
+/// Where to bind; any family.
+struct SocketAddress {
+    sockaddr_storage storage{};
+    socklen_t size = 0;
+
+    [[nodiscard]] int family() const noexcept { return storage.ss_family; }
+    sockaddr* get() noexcept { return reinterpret_cast<sockaddr*>(&storage); }
+    [[nodiscard]] const sockaddr* get() const noexcept { return reinterpret_cast<const sockaddr*>(&storage); }
+};
+
+std::unexpected<std::string> failure(std::string_view address, int error) {
+    std::string_view advice;
+    if (error == EADDRINUSE) advice = " (another server has it; end that one, or listen elsewhere)";
+    if (error == EACCES) advice = " (ports below 1024 need root or CAP_NET_BIND_SERVICE; a unix socket needs a folder that may be written)";
+    if (error == EADDRNOTAVAIL) advice = " (no network interface of this machine has that address)";
+    // glibc's words are "Address already in use".
+    return std::unexpected(fmt::format("cannot listen on {}: {}{}", address, ::strerrordesc_np(error), advice));
+}
+
+std::expected<SocketAddress, std::string> parse_tcp(const std::string& text) {
+    const std::size_t colon = text.rfind(':');
+    std::string host = text.substr(0, colon);
+    if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
+    addrinfo hints{};
+    hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE;
+    hints.ai_socktype = SOCK_STREAM;
+    addrinfo* found = nullptr;
+    const int error = ::getaddrinfo(host.c_str(), text.c_str() + colon + 1, &hints, &found);
+    if (error != 0) return std::unexpected(fmt::format("cannot listen on {}: {}", text, ::gai_strerror(error)));
+    const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(found, &::freeaddrinfo);
+    SocketAddress address;
+    std::memcpy(&address.storage, found->ai_addr, found->ai_addrlen);
+    address.size = found->ai_addrlen;
+    return address;
+}
+
+/// A descriptor, or -errno.
+int open_listening(const SocketAddress& address, int backlog, bool reuse_port) {
+    const int descriptor = ::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (descriptor < 0) return -errno;
+    const int on = 1;
+    if (address.family() != AF_UNIX) {
+        ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+        // Accepted sockets inherit it: one call here instead of one a connection.
+        ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    }
+    // So that 0.0.0.0:80 and [::]:80 can stand side by side, as in nginx.
+    if (address.family() == AF_INET6) ::setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+    if (reuse_port) ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+    if (::bind(descriptor, address.get(), address.size) == 0 && ::listen(descriptor, backlog) == 0) return descriptor;
+    const int error = errno;
+    ::close(descriptor);
+    return -error;
+}
+
+/// SO_REUSEPORT would let a second server of the same user in, which would then get half of the connections.
+int refuse_if_in_use(const SocketAddress& address) {
+    const int probe = open_listening(address, 1, false);
+    if (probe < 0) return probe;
+    ::close(probe);
+    return 0;
+}
+
+std::string url_of(int descriptor) {
+    SocketAddress bound;
+    bound.size = sizeof bound.storage;
+    ::getsockname(descriptor, bound.get(), &bound.size);
+    char host[NI_MAXHOST];
+    char port[NI_MAXSERV];
+    ::getnameinfo(bound.get(), bound.size, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
+    return fmt::format(bound.family() == AF_INET6 ? "http://[{}]:{}" : "http://{}:{}", host, port);
+}
+
+}  // namespace
+
+Listeners::Listeners(std::size_t workers) : owner_(::getpid()), workers_(workers) {}
+
+Listeners::Listeners(Listeners&& other) noexcept
+    : owner_(std::exchange(other.owner_, 0)),
+      workers_(std::move(other.workers_)),
+      descriptors_(std::exchange(other.descriptors_, {})),
+      urls_(std::move(other.urls_)),
+      unix_paths_(std::exchange(other.unix_paths_, {})) {}
+
+Listeners::~Listeners() {
+    for (const int descriptor : descriptors_) ::close(descriptor);
+    if (owner_ != ::getpid()) return;
+    for (const std::string& path : unix_paths_) ::unlink(path.c_str());
+}
+
+std::expected<Listeners, std::string> Listeners::open(std::span<const config::Listen> listen, unsigned loops) {
+    Listeners listeners(loops == 0 ? 1 : loops);
+    for (const config::Listen& one : listen) {
+        const auto opened = one.address.starts_with(kUnixPrefix) ? listeners.open_unix(one) : listeners.open_tcp(one, loops > 0);
+        if (!opened) return std::unexpected(opened.error());
+    }
+    return listeners;
+}
+
+std::expected<void, std::string> Listeners::open_tcp(const config::Listen& listen, bool reuse_port) {
+    auto address = parse_tcp(listen.address);
+    if (!address) return std::unexpected(address.error());
+    if (reuse_port) {
+        if (const int refused = refuse_if_in_use(*address); refused < 0) return failure(listen.address, -refused);
+    }
+    for (std::vector<int>& worker : workers_) {
+        const int descriptor = open_listening(*address, listen.backlog, reuse_port);
+        if (descriptor < 0) return failure(listen.address, -descriptor);
+        descriptors_.push_back(descriptor);
+        worker.push_back(descriptor);
+        // The first settles the port that 0 stands for.
+        address->size = sizeof address->storage;
+        ::getsockname(descriptor, address->get(), &address->size);
+    }
+    urls_.push_back(url_of(descriptors_.back()));
+    return {};
+}
+
+std::expected<void, std::string> Listeners::open_unix(const config::Listen& listen) {
+    const std::string path = listen.address.substr(kUnixPrefix.size());
+    SocketAddress address;
+    auto& unix_address = reinterpret_cast<sockaddr_un&>(address.storage);
+    if (path.size() >= sizeof unix_address.sun_path) return failure(listen.address, ENAMETOOLONG);
+    unix_address.sun_family = AF_UNIX;
+    path.copy(unix_address.sun_path, path.size());
+    address.size = sizeof unix_address;
+
+    struct stat status {};
+    if (::lstat(path.c_str(), &status) == 0) {
+        if (!S_ISSOCK(status.st_mode)) {
+            return std::unexpected(fmt::format("cannot listen on {}: there is a file that is no socket; remove it, or listen elsewhere", listen.address));
+        }
+        // Left behind by a server that was killed, unless somebody answers.
+        const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        const bool alive = ::connect(probe, address.get(), address.size) == 0 || errno != ECONNREFUSED;
+        ::close(probe);
+        if (alive) return failure(listen.address, EADDRINUSE);
+        ::unlink(path.c_str());
+    }
+    const int descriptor = open_listening(address, listen.backlog, false);
+    if (descriptor < 0) return failure(listen.address, -descriptor);
+    descriptors_.push_back(descriptor);
+    unix_paths_.push_back(path);
+    for (std::vector<int>& worker : workers_) worker.push_back(descriptor);
+    urls_.push_back(listen.address);
+    return {};
+}
+
+}  // namespace spindle::process
