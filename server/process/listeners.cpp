@@ -91,7 +91,7 @@ std::string url_of(int descriptor) {
     char host[NI_MAXHOST];
     char port[NI_MAXSERV];
     ::getnameinfo(bound.get(), bound.size, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
-    return fmt::format(bound.family() == AF_INET6 ? "http://[{}]:{}" : "http://{}:{}", host, port);
+    return bound.family() == AF_INET6 ? fmt::format("http://[{}]:{}", host, port) : fmt::format("http://{}:{}", host, port);
 }
 
 }  // namespace

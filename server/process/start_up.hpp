@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a process needs before it serves: its error log, its descriptors, and words for what the kernel refuses.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <string>
+
+#include "config/config.hpp"
+#include "runtime/error.hpp"
+
+namespace spindle::process {
+
+/// spdlog's default logger as [log] says. The error is one line.
+[[nodiscard]] std::expected<void, std::string> open_error_log(const config::Log& log);
+
+/// Raises RLIMIT_NOFILE as far as the hard limit allows; warns when `connections` do not fit.
+void raise_descriptor_limit(std::uint64_t connections);
+
+/// Why the ring could not be set up, and what to do: one line.
+[[nodiscard]] std::string explain_ring_failure(runtime::Error error);
+
+}  // namespace spindle::process

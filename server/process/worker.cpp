@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/process/worker.hpp"
+
+#include <algorithm>
+#include <condition_variable>
+#include <filesystem>
+#include <mutex>
+#include <thread>
+
+#include <spdlog/spdlog.h>
+
+#include "runtime/event_loop/event_loop.hpp"
+#include "runtime/fiber/fiber_backend.hpp"
+#include "server/pipeline/server.hpp"
+#include "server/process/start_up.hpp"
+#include "server/process/stop_signals.hpp"
+
+namespace spindle::process {
+namespace {
+
+std::unique_ptr<runtime::Backend> make_backend(const config::Concurrency& concurrency, unsigned worker) {
+    if (concurrency.backend == config::Backend::fiber) {
+        const config::Fiber& fiber = concurrency.fiber;
+        return runtime::make_fiber({.processors = fiber.processors,
+                                    .stack_size = fiber.stack_size,
+                                    .handoff_after = fiber.handoff_after,
+                                    .threads_max = fiber.threads_max});
+    }
+    const config::EventLoop& loop = concurrency.event_loop;
+    return runtime::make_event_loop(
+        {.worker = worker, .blocking_threads = loop.blocking_threads, .lag_warning = loop.lag_warning});
+}
+
+/// This process' part of limits.connections; rounded up, so that it is never 0.
+std::uint64_t connections_max(const config::Config& config) {
+    const bool loops = config.concurrency.backend == config::Backend::event_loop;
+    const std::uint64_t processes = loops ? config.concurrency.event_loop.processes : 1;
+    return (config.limits.connections + processes - 1) / processes;
+}
+
+long open_descriptors() {
+    std::error_code error;
+    return std::distance(std::filesystem::directory_iterator("/proc/self/fd", error), {});
+}
+
+/// Shows the last lines of a burst of requests without waiting for the next one.
+class PeriodicFlush {
+  public:
+    explicit PeriodicFlush(pipeline::AccessLog& log) {
+        if (log.enabled()) thread_ = std::jthread([this, &log](const std::stop_token& stop) { run(stop, log); });
+    }
+
+  private:
+    void run(const std::stop_token& stop, pipeline::AccessLog& log) {
+        std::unique_lock lock(mutex_);
+        while (!stop.stop_requested()) {
+            wake_.wait_for(lock, stop, std::chrono::seconds(1), [] { return false; });
+            log.flush();
+        }
+    }
+
+    std::mutex mutex_;
+    std::condition_variable_any wake_;
+    std::jthread thread_;  // last: it ends before what it uses
+};
+
+}  // namespace
+
+int run_worker(const Worker& worker) {
+    const long descriptors_before = open_descriptors();
+    runtime::Teardown left;
+    runtime::Figures figures;
+    {
+        const auto backend = make_backend(worker.config.concurrency, worker.number);
+        pipeline::Server server(worker.config, worker.routes, worker.access_log, *backend);
+        runtime::Service service = server.service(worker.listeners);
+        service.connections_max = connections_max(worker.config);
+        service.on_ready = worker.on_ready;
+
+        const PeriodicFlush flush(worker.access_log);
+        const DrainOnSignal drain(*backend, !worker.supervised);
+        const auto ended = backend->run(service);
+        if (!ended) {
+            spdlog::critical("{}", explain_ring_failure(ended.error()));
+            return 1;
+        }
+        left = backend->teardown();
+        figures = backend->figures();
+    }
+    worker.access_log.flush();
+    if (const std::uint64_t lost = worker.access_log.lost(); lost > 0) spdlog::warn("{} lines of the access log were lost", lost);
+    spdlog::debug("teardown: connections={} buffers={} fibers={} descriptors={} operations={}", left.connections,
+                  left.buffers, left.fibers, open_descriptors() - descriptors_before, left.operations);
+    spdlog::debug("figures: accepted={} accept_errors={} buffers_exhausted={} dispatched={} stalls={} steals={} "
+                  "handoffs={} blocking_calls={} cut={}",
+                  figures.accepted, figures.accept_errors, figures.buffers_exhausted, figures.dispatched,
+                  figures.stalls, figures.steals, figures.handoffs, figures.blocking_calls, figures.cut);
+    return 0;
+}
+
+}  // namespace spindle::process

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A process that serves: makes the backend that the configuration names (nobody else asks which), runs the
+// pipeline on it until it is drained, and says what was left.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "config/config.hpp"
+#include "server/pipeline/access_log.hpp"
+#include "server/pipeline/handler.hpp"
+
+namespace spindle::process {
+
+struct Worker {
+    const config::Config& config;
+    const std::vector<pipeline::Route>& routes;
+    pipeline::AccessLog& access_log;
+    std::span<const int> listeners;
+    unsigned number = 0;      ///< among its siblings
+    bool supervised = false;
+    std::function<void()> on_ready;
+};
+
+/// Until a stop signal has drained it. The exit code of the process.
+[[nodiscard]] int run_worker(const Worker& worker);
+
+}  // namespace spindle::process
