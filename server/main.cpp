@@ -96,7 +96,7 @@ int main(int argc, char** argv) {
         if (!line->quiet) std::fprintf(stderr, "%s: the configuration is right\n", line->file.c_str());
         return 0;
     }
-    const int code = serve(*config);
+    const int code = ::serve(*config);
     spdlog::shutdown();
     return code;
 }
