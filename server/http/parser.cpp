@@ -22,6 +22,12 @@ std::string_view trimmed(std::string_view text) noexcept {
     return text;
 }
 
+// llhttp lets several spaces pass between the parts of a request line (RFC 9112 section 3: exactly one). The
+// target has the method before it and the version behind it, so that two bytes on each side are there.
+bool single_spaces_around(std::string_view target) noexcept {
+    return target.data()[-2] != ' ' && target.data()[target.size() + 1] != ' ';
+}
+
 // A span that may come in adjacent pieces.
 void extend(std::string_view& view, const char* at, std::size_t length) noexcept {
     view = view.data() != nullptr && view.data() + view.size() == at ? std::string_view(view.data(), view.size() + length)
@@ -221,6 +227,7 @@ bool RequestParser::accept_head() {
     request.keep_alive = llhttp_should_keep_alive(&llhttp_) != 0;
     const bool known_version = llhttp_.http_major == 1 && llhttp_.http_minor <= 1;
     if (!known_version) return reject(ParseError::unsupported_version);
+    if (!single_spaces_around(request.target)) return reject(ParseError::malformed);
     for (Field& field : request.fields) {
         field.value = trimmed(field.value);
         if (!valid_value(field.value)) return reject(ParseError::malformed);

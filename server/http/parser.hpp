@@ -9,7 +9,8 @@
 // that pipelined requests stay where they are.
 //
 // Beyond llhttp 9.2: limits; one valid Host; versions 1.0 and 1.1 only; Transfer-Encoding is exactly
-// "chunked", and not in HTTP/1.0; bytes of targets; control bytes in values; expectations.
+// "chunked", and not in HTTP/1.0; single spaces in the request line; bytes of targets; control bytes in values;
+// expectations.
 #pragma once
 
 #include <llhttp.h>

@@ -233,7 +233,14 @@ task<typename Connection<Stream>::Next> Connection<Stream>::answer_slowly() {
     if (body.failed()) co_return refuse(body.status());
 
     bool keep_alive = wants_keep_alive() && !response.close && !body.continue_owed();
-    const bool sent = co_await send_response(response, keep_alive);
+    bool sent = false;
+    if (std::holds_alternative<std::unique_ptr<http::BodyStream>>(response.body)) {
+        const Streamed streamed = co_await send_stream(response, keep_alive, body);
+        if (streamed == Streamed::not_begun) co_return refuse(body.status());
+        sent = streamed == Streamed::whole;
+    } else {
+        sent = co_await send_response(response, keep_alive);
+    }
     if (!sent) co_return Next::close;
     const bool drained = co_await drain_body(body);
     if (!drained || !keep_alive) co_return body.complete() && body.rest().empty() ? Next::close : Next::linger;
@@ -268,28 +275,19 @@ task<bool> Connection<Stream>::send_response(Response& response, bool keep_alive
         co_return valid && flushed;
     }
     const bool head_only = exchange_->request.method == http::Method::head;
-    std::uint64_t sent_bytes = 0;
+    std::uint64_t sent_bytes = http::body_length(response);
+    if (!append_head(response, keep_alive, http::Framing::content_length, sent_bytes)) co_return false;
     bool sent = true;
-    if (auto* streamed = std::get_if<std::unique_ptr<http::BodyStream>>(&response.body)) {
-        const bool chunked = exchange_->request.version_minor >= 1;
-        const auto framing = chunked ? http::Framing::chunked : http::Framing::until_close;
-        if (!append_head(response, keep_alive && chunked, framing, 0)) co_return false;
-        if (!head_only) sent = co_await send_stream(static_cast<StreamedBody&>(**streamed), chunked, sent_bytes);
-        sent = sent && (chunked || head_only);
+    if (head_only) {
+        sent_bytes = 0;
+    } else if (const auto* file = std::get_if<http::FileBody>(&response.body)) {
+        sent = co_await send_file(*file);
     } else {
-        sent_bytes = http::body_length(response);
-        if (!append_head(response, keep_alive, http::Framing::content_length, sent_bytes)) co_return false;
-        if (head_only) {
-            sent_bytes = 0;
-        } else if (const auto* file = std::get_if<http::FileBody>(&response.body)) {
-            sent = co_await send_file(*file);
-        } else {
-            const std::string_view whole = *small_body(response, SIZE_MAX);
-            sent = co_await flush();
-            if (sent) {
-                const auto result = co_await stream_.send_all(whole, server_.config().timeouts.write);
-                sent = result.has_value();
-            }
+        const std::string_view whole = *small_body(response, SIZE_MAX);
+        sent = co_await flush();
+        if (sent) {
+            const auto result = co_await stream_.send_all(whole, server_.config().timeouts.write);
+            sent = result.has_value();
         }
     }
     if (sent) sent = co_await flush();
@@ -315,26 +313,36 @@ task<bool> Connection<Stream>::send_file(const http::FileBody& file) {
     co_return sent;
 }
 
+// A body that cannot be finished ends without its last chunk: the client sees that it is not whole.
 template <class Stream>
-task<bool> Connection<Stream>::send_stream(StreamedBody& body, bool chunked, std::uint64_t& sent) {
-    ResponseBody writer(*this, chunked);
+task<typename Connection<Stream>::Streamed> Connection<Stream>::send_stream(Response& response, bool keep_alive, RequestBody& body) {
+    const std::unique_ptr<http::BodyStream> stream = std::move(std::get<std::unique_ptr<http::BodyStream>>(response.body));
+    ResponseBody writer(*this, response, keep_alive);
+    bool whole = true;
+    if (exchange_->request.method != http::Method::head) whole = co_await produce(static_cast<StreamedBody&>(*stream), writer);
+    if (body.failed() && !writer.begun()) co_return Streamed::not_begun;
+    whole = whole && !body.failed() && !body.broken() && writer.begin();
+    if (whole && exchange_->request.method != http::Method::head) writer.end();
+    if (whole) whole = co_await flush();
+    log(response.status, writer.written());
+    co_return whole && writer.keeps_alive() == keep_alive ? Streamed::whole : Streamed::cut;
+}
+
+template <class Stream>
+task<bool> Connection<Stream>::produce(StreamedBody& body, ResponseBody& writer) {
     std::string what;
     try {
         const runtime::HandlerScope scope("(streamed body)");
         task<void> producing = body.produce(writer);
         co_await producing;
+        co_return true;
     } catch (const std::exception& exception) {
         what = exception.what();
     } catch (...) {
         what = "something that is no std::exception";
     }
-    sent = writer.written();
-    if (!what.empty()) {
-        server_.report_handler_error("(streamed body)", what);
-        co_return false;
-    }
-    if (chunked) exchange_->output.append(http::kLastChunk);
-    co_return true;
+    server_.report_handler_error("(streamed body)", what);
+    co_return false;
 }
 
 // What the handler left unread must not be parsed as a request: read it, if it is not much.

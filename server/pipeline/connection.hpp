@@ -45,6 +45,13 @@ class Connection {
         linger,   ///< after flushing, and the client may still be sending
     };
 
+    /// How a body of unknown length ended up.
+    enum class Streamed : std::uint8_t {
+        whole,      ///< and the connection may go on
+        cut,        ///< only closing says that it ended
+        not_begun,  ///< the request's body failed before; to be refused
+    };
+
     class RequestBody;
     class ResponseBody;
 
@@ -68,7 +75,8 @@ class Connection {
     runtime::task<Response> call_handler(const CoroutineHandler& handler, Context& context);
     runtime::task<bool> send_response(Response& response, bool keep_alive);
     runtime::task<bool> send_file(const http::FileBody& file);
-    runtime::task<bool> send_stream(StreamedBody& body, bool chunked, std::uint64_t& sent);
+    runtime::task<Streamed> send_stream(Response& response, bool keep_alive, RequestBody& body);
+    runtime::task<bool> produce(StreamedBody& body, ResponseBody& writer);
     runtime::task<bool> drain_body(RequestBody& body);
 
     // Answers

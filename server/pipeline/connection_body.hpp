@@ -91,15 +91,21 @@ class Connection<Stream>::RequestBody final : public BodyReader {
     int broken_ = 0;
 };
 
-/// Writes a body of unknown length: chunked, or as it is until the connection closes (HTTP/1.0).
+/// Writes a body of unknown length: chunked, or as it is until the connection closes (HTTP/1.0). The head leaves
+/// with the first bytes, so that until then a failure can still be answered.
 template <class Stream>
 class Connection<Stream>::ResponseBody final : public BodyWriter {
   public:
-    ResponseBody(Connection& connection, bool chunked) noexcept : connection_(connection), chunked_(chunked) {}
+    ResponseBody(Connection& connection, const Response& response, bool keep_alive) noexcept
+        : connection_(connection),
+          response_(response),
+          chunked_(connection.exchange_->request.version_minor >= 1),
+          keep_alive_(keep_alive && chunked_) {}
 
     task<std::expected<void, runtime::Error>> write(std::string_view bytes) override {
         using Answer = std::expected<void, runtime::Error>;
         if (bytes.empty()) co_return Answer{};  // an empty chunk would end the body
+        if (!begin()) co_return Answer(std::unexpect, runtime::Error{EINVAL});
         std::string& output = connection_.exchange_->output;
         if (chunked_) http::append_chunk_head(output, bytes.size());
         output.append(bytes);
@@ -109,11 +115,29 @@ class Connection<Stream>::ResponseBody final : public BodyWriter {
         if (!flushed) co_return Answer(std::unexpect, runtime::Error{EPIPE});
         co_return Answer{};
     }
+
+    /// The head, unless it was written. False: it cannot be sent, a 500 was appended instead.
+    bool begin() {
+        if (!std::exchange(begun_, true)) {
+            const auto framing = chunked_ ? http::Framing::chunked : http::Framing::until_close;
+            valid_ = connection_.append_head(response_, keep_alive_, framing, 0);
+        }
+        return valid_;
+    }
+    void end() {
+        if (chunked_) connection_.exchange_->output.append(http::kLastChunk);
+    }
+    [[nodiscard]] bool begun() const noexcept { return begun_; }
+    [[nodiscard]] bool keeps_alive() const noexcept { return keep_alive_; }
     [[nodiscard]] std::uint64_t written() const noexcept { return written_; }
 
   private:
     Connection& connection_;
-    bool chunked_;
+    const Response& response_;
+    const bool chunked_;
+    const bool keep_alive_;
+    bool begun_ = false;
+    bool valid_ = true;
     std::uint64_t written_ = 0;
 };
 

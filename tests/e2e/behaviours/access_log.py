@@ -25,7 +25,6 @@ JSON_FIELDS = {
     "duration",
     "backend",
     "worker",
-    "request_id",
 }
 COMBINED = re.compile(
     r"(?P<ip>\S+) - - \[\d{2}/[A-Z][a-z]{2}/\d{4}:\d{2}:\d{2}:\d{2} [+-]\d{4}\] "
@@ -99,7 +98,6 @@ def each_request_of_a_pipeline_has_its_line(t):
     entries = [json.loads(line) for line in lines]
     expected = sorted(f"/plaintext?mark=pipeline&n={n}" for n in range(16))
     check.equal(sorted(entry["uri"] for entry in entries), expected, "lines")
-    check.equal(len({entry["request_id"] for entry in entries}), 16, "different request ids")
 
 
 @behaviour(config=JSON)

@@ -71,6 +71,7 @@ def the_other_worker_serves_on_while_one_dies(t):
     check.equal(
         process_id(t.identity(connections[survivor])), survivor, "the process of a kept connection"
     )
+    serving_processes(t, lambda ids: len(ids - {victim}) >= 2)  # its end is checked with the rest
 
 
 @behaviour(applies=several_processes, compare=False, own_server=True)
