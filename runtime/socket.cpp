@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/socket.hpp"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -215,11 +217,22 @@ Result<std::size_t> Socket::SendAwaiter::await_resume() noexcept {
 task<Result<void>> Socket::send_all(std::string_view bytes, std::chrono::nanoseconds timeout) {
     while (!bytes.empty()) {
         Result<std::size_t> sent = try_send(bytes);
-        if (sent && *sent == 0) sent = co_await send_some(bytes, timeout);
+        if (sent && *sent == 0) {
+            const int before = unsent_bytes();
+            sent = co_await send_some(bytes, timeout);
+            // The kernel says that there is room when a third of it is: a slow reader may need longer for that.
+            if (!sent && sent.error().code == ETIMEDOUT && unsent_bytes() < before) continue;
+        }
         if (!sent) co_return std::unexpected(sent.error());
         bytes.remove_prefix(*sent);
     }
     co_return Result<void>{};
+}
+
+int Socket::unsent_bytes() const noexcept {
+    int bytes = 0;
+    ::ioctl(descriptor_, SIOCOUTQ, &bytes);
+    return bytes;
 }
 
 void Socket::shut_down_sending() noexcept { ::shutdown(descriptor_, SHUT_WR); }

@@ -81,7 +81,7 @@ class Socket {
     class SendAwaiter;
     [[nodiscard]] SendAwaiter send_some(std::string_view bytes, std::chrono::nanoseconds timeout) noexcept;
 
-    /// All of it; each progress restarts the time-out.
+    /// All of it; each byte that the peer takes restarts the time-out.
     [[nodiscard]] task<Result<void>> send_all(std::string_view bytes, std::chrono::nanoseconds timeout);
 
     /// Sends FIN; receiving goes on.
@@ -98,6 +98,8 @@ class Socket {
         Socket* socket;
     };
 
+    /// Of those that the kernel took, what the peer has not acknowledged.
+    [[nodiscard]] int unsent_bytes() const noexcept;
     void arm() noexcept;
     void arm_with_own_buffer() noexcept;
     [[nodiscard]] bool ready() const noexcept { return queue_head_ != BufferRing::kNone || own_size_ > 0 || ended_; }

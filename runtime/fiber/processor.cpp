@@ -102,7 +102,9 @@ bool Processor::run_blocking_here(BlockingJob& job) noexcept {
 
 // ---- accepting and draining
 
-bool Processor::may_accept() noexcept { return scheduler_.may_accept(); }
+bool Processor::may_accept() noexcept { return scheduler_.take_place(); }
+
+void Processor::accepted_nothing() noexcept { scheduler_.give_place(); }
 
 void Processor::accepted(int descriptor) noexcept {
     counters.accepted.add();

@@ -49,6 +49,7 @@ class Processor final : public Worker, public AcceptSink {
 
     // AcceptSink
     bool may_accept() noexcept override;
+    void accepted_nothing() noexcept override;
     void accepted(int descriptor) noexcept override;
 
     // For the machine that holds it.

@@ -105,7 +105,7 @@ bool Scheduler::work_elsewhere(const Processor& mine) const noexcept {
 void Scheduler::poll(Processor& mine, Reactor::Block block) noexcept {
     mine.reactor().poll(block);
     mine.heed_drain();
-    if (accept_paused_.load(std::memory_order_relaxed) && may_accept()) mine.resume_accepting();
+    if (accept_paused_.load(std::memory_order_relaxed)) mine.resume_accepting();
 }
 
 void Scheduler::sleep(Processor& mine) noexcept {
@@ -188,16 +188,26 @@ void Scheduler::processor_listens() noexcept {
     if (listening_.fetch_add(1, std::memory_order_acq_rel) + 1 == processors_.size() && service_->on_ready) service_->on_ready();
 }
 
-bool Scheduler::may_accept() const noexcept {
+// A place is taken before an accept is filed, since every processor files one: together they would pass the limit.
+bool Scheduler::take_place() noexcept {
     if (draining()) return false;
-    if (service_->connections_max == 0 || connections() < service_->connections_max) return true;
-    const_cast<std::atomic<bool>&>(accept_paused_).store(true, std::memory_order_relaxed);
+    const std::uint64_t max = service_->connections_max;
+    std::uint64_t taken = places_.load(std::memory_order_relaxed);
+    while (max == 0 || taken < max) {
+        if (places_.compare_exchange_weak(taken, taken + 1, std::memory_order_acq_rel)) return true;
+    }
+    accept_paused_.store(true, std::memory_order_relaxed);
     return false;
 }
 
-void Scheduler::connection_closed() noexcept {
-    const std::uint64_t before = connections_.fetch_sub(1, std::memory_order_acq_rel);
+void Scheduler::give_place() noexcept {
+    const std::uint64_t before = places_.fetch_sub(1, std::memory_order_acq_rel);
     if (before == service_->connections_max && !draining()) wake_all();
+}
+
+void Scheduler::connection_closed() noexcept {
+    connections_.fetch_sub(1, std::memory_order_acq_rel);
+    give_place();
 }
 
 bool Scheduler::all_accepting_ended() const noexcept {

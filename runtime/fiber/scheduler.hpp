@@ -59,7 +59,9 @@ class Scheduler {
     // Connections and drain
     void processor_listens() noexcept;
     [[nodiscard]] const Service& service() const noexcept { return *service_; }
-    [[nodiscard]] bool may_accept() const noexcept;
+    /// For one connection; false: at the limit, or draining.
+    [[nodiscard]] bool take_place() noexcept;
+    void give_place() noexcept;
     void connection_opened() noexcept { connections_.fetch_add(1, std::memory_order_relaxed); }
     void connection_closed() noexcept;
     [[nodiscard]] std::uint64_t connections() const noexcept { return connections_.load(std::memory_order_acquire); }
@@ -100,6 +102,7 @@ class Scheduler {
     std::atomic<bool> one_searches_{false};  // a processor was woken and has found nothing yet
     std::atomic<unsigned> listening_{0};
     alignas(64) std::atomic<std::uint64_t> connections_{0};
+    std::atomic<std::uint64_t> places_{0};  ///< connections, and accepts that are filed
     std::atomic<bool> accept_paused_{false};
     std::atomic<bool> draining_{false};
     std::atomic<bool> cancelling_{false};

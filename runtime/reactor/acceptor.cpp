@@ -44,15 +44,13 @@ void Acceptor::completed(Operation& operation, std::int32_t result, std::uint32_
     if (result >= 0) {
         self.sink_.accepted(result);  // also after stop(): the client was told that it is connected
         if (!self.multishot_ && !self.stopped_) self.drain_queue();
-    } else if (result != -ECANCELED) {
+    } else {
+        if (!self.multishot_) self.sink_.accepted_nothing();
         self.failed(-result);
     }
     if (self.stopped_) return;
-    if (self.in_flight && !self.sink_.may_accept()) {
-        self.reactor_->cancel(self);
-    } else {
-        self.resume();
-    }
+    if (!self.in_flight) self.resume();
+    else if (!self.sink_.may_accept()) self.reactor_->cancel(self);
 }
 
 void Acceptor::drain_queue() noexcept {
@@ -60,6 +58,7 @@ void Acceptor::drain_queue() noexcept {
         const int descriptor = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (descriptor < 0) {
             const int error = io_error();
+            sink_.accepted_nothing();
             if (error != EAGAIN && error != EINTR && error != ECONNABORTED) failed(error);
             return;
         }

@@ -15,9 +15,11 @@ namespace spindle::runtime {
 /// What an acceptor asks and tells its backend.
 class AcceptSink {
   public:
-    /// False: at the connection limit; the acceptor pauses until resume().
+    /// False: at the connection limit; the acceptor pauses until resume(). A place may be taken for a one-shot
+    /// accept: then accepted() or accepted_nothing() follows.
     [[nodiscard]] virtual bool may_accept() noexcept = 0;
     virtual void accepted(int descriptor) noexcept = 0;
+    virtual void accepted_nothing() noexcept {}
 
   protected:
     ~AcceptSink() = default;
