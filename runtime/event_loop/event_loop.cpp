@@ -14,6 +14,8 @@
 #include "runtime/root.hpp"
 #include "runtime/worker.hpp"
 
+#include <unistd.h>
+
 namespace spindle::runtime {
 
 namespace {
@@ -53,6 +55,7 @@ class EventLoop final : public Backend, public Worker, public AcceptSink {
 
     Root<NoPayload> flow(int descriptor);
     void resume(std::coroutine_handle<> coroutine) noexcept;
+    void serve_surplus() noexcept;
     void collect_blocking() noexcept;
     void begin_drain() noexcept;
     void check_drain() noexcept;
@@ -63,6 +66,7 @@ class EventLoop final : public Backend, public Worker, public AcceptSink {
     std::unique_ptr<Reactor> reactor_owner_;
     std::atomic<Reactor*> wake_target_{nullptr};   // written by run(), read by request_drain() on any thread
     std::deque<Acceptor> acceptors_;
+    std::deque<int> surplus_;  // accepted beyond the limit: a multishot accept cannot be stopped within a burst
     std::atomic<bool> drain_requested_{false};
     std::optional<std::uint64_t> drain_deadline_;  // ns of the reactor's clock
     Wait drain_timer_;
@@ -99,6 +103,7 @@ Result<void> EventLoop::run(const Service& service) {
     while (!drain_deadline_ || connections() > 0) {
         reactor_->poll(Reactor::Block::until_event);
         collect_blocking();
+        serve_surplus();
         if (drain_requested_.load(std::memory_order_relaxed) && !drain_deadline_) {
             begin_drain();
             watchdog->abandon_at(std::chrono::steady_clock::now() + service.drain_timeout + kAbandonAfter, [this] {
@@ -125,6 +130,8 @@ void EventLoop::request_drain() noexcept {
 void EventLoop::begin_drain() noexcept {
     drain_deadline_ = reactor_->now() + static_cast<std::uint64_t>(service_->drain_timeout.count());
     for (Acceptor& acceptor : acceptors_) acceptor.stop();
+    for (const int descriptor : surplus_) ::close(descriptor);
+    surplus_.clear();
     // Only so that the loop wakes up at the deadline, if nothing else does.
     reactor_->start_timer(drain_timer_, std::max(service_->drain_timeout, std::chrono::nanoseconds(1)));
     drain_timer_.fire = [](Timer&, Fired) {};
@@ -158,13 +165,29 @@ bool EventLoop::may_accept() noexcept {
 }
 
 void EventLoop::accepted(int descriptor) noexcept {
+    if (!may_accept() && !drain_deadline_) {
+        surplus_.push_back(descriptor);
+        return;
+    }
     counters.accepted.add();
     resume(flow(descriptor).handle());
+}
+
+void EventLoop::serve_surplus() noexcept {
+    if (surplus_.empty()) return;
+    while (!surplus_.empty() && may_accept()) {
+        const int descriptor = surplus_.front();
+        surplus_.pop_front();
+        accepted(descriptor);
+    }
+    if (!surplus_.empty()) return;
+    for (Acceptor& acceptor : acceptors_) acceptor.resume();
 }
 
 Root<NoPayload> EventLoop::flow(int descriptor) {
     co_await service_->serve(descriptor);
     counters.closed.add();
+    if (!surplus_.empty()) co_return;
     for (Acceptor& acceptor : acceptors_) acceptor.resume();
 }
 

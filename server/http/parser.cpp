@@ -2,6 +2,7 @@
 #include "server/http/parser.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "server/http/target.hpp"
 
@@ -99,7 +100,17 @@ struct RequestParser::Callbacks {
         return parser.body_bytes_ + llhttp->content_length > parser.limits_->body_bytes ? parser.refuse(ParseError::body_too_large) : 0;
     }
 
-    static int on_chunk_extension(llhttp_t* llhttp, const char*, std::size_t length) {
+    static int on_chunk_extension_name(llhttp_t* llhttp, const char*, std::size_t length) {
+        self(llhttp).extension_named_ = length > 0 || self(llhttp).extension_named_;
+        return self(llhttp).count_overhead(length);
+    }
+
+    static int on_chunk_extension_name_complete(llhttp_t* llhttp) {
+        const bool named = std::exchange(self(llhttp).extension_named_, false);
+        return named ? 0 : self(llhttp).refuse(ParseError::malformed);
+    }
+
+    static int on_chunk_extension_value(llhttp_t* llhttp, const char*, std::size_t length) {
         return self(llhttp).count_overhead(length);
     }
 
@@ -126,8 +137,9 @@ struct RequestParser::Callbacks {
             made.on_header_value = on_header_value;
             made.on_headers_complete = on_headers_complete;
             made.on_chunk_header = on_chunk_header;
-            made.on_chunk_extension_name = on_chunk_extension;
-            made.on_chunk_extension_value = on_chunk_extension;
+            made.on_chunk_extension_name = on_chunk_extension_name;
+            made.on_chunk_extension_name_complete = on_chunk_extension_name_complete;
+            made.on_chunk_extension_value = on_chunk_extension_value;
             made.on_body = on_body;
             made.on_message_complete = on_message_complete;
             return made;
@@ -152,7 +164,7 @@ void RequestParser::restart() noexcept {
     request_->target = {};
     head_bytes_ = 0;
     overhead_bytes_ = 0;
-    in_body_ = name_complete_ = message_complete_ = refused_ = false;
+    in_body_ = name_complete_ = extension_named_ = message_complete_ = refused_ = false;
 }
 
 int RequestParser::refuse(ParseError error) noexcept {

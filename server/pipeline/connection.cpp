@@ -232,13 +232,14 @@ task<typename Connection<Stream>::Next> Connection<Stream>::answer_slowly() {
     if (body.broken()) co_return Next::close;
     if (body.failed()) co_return refuse(body.status());
 
-    bool keep_alive = wants_keep_alive() && !response.close && !body.continue_owed();
+    bool keep_alive = wants_keep_alive() && !response.close;
     bool sent = false;
     if (std::holds_alternative<std::unique_ptr<http::BodyStream>>(response.body)) {
         const Streamed streamed = co_await send_stream(response, keep_alive, body);
         if (streamed == Streamed::not_begun) co_return refuse(body.status());
         sent = streamed == Streamed::whole;
     } else {
+        keep_alive = keep_alive && !body.continue_owed();
         sent = co_await send_response(response, keep_alive);
     }
     if (!sent) co_return Next::close;
@@ -317,7 +318,7 @@ task<bool> Connection<Stream>::send_file(const http::FileBody& file) {
 template <class Stream>
 task<typename Connection<Stream>::Streamed> Connection<Stream>::send_stream(Response& response, bool keep_alive, RequestBody& body) {
     const std::unique_ptr<http::BodyStream> stream = std::move(std::get<std::unique_ptr<http::BodyStream>>(response.body));
-    ResponseBody writer(*this, response, keep_alive);
+    ResponseBody writer(*this, response, keep_alive, body);
     bool whole = true;
     if (exchange_->request.method != http::Method::head) whole = co_await produce(static_cast<StreamedBody&>(*stream), writer);
     if (body.failed() && !writer.begun()) co_return Streamed::not_begun;

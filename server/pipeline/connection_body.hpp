@@ -96,9 +96,11 @@ class Connection<Stream>::RequestBody final : public BodyReader {
 template <class Stream>
 class Connection<Stream>::ResponseBody final : public BodyWriter {
   public:
-    ResponseBody(Connection& connection, const Response& response, bool keep_alive) noexcept
+    /// `request`: the body of the request that is answered.
+    ResponseBody(Connection& connection, const Response& response, bool keep_alive, const RequestBody& request) noexcept
         : connection_(connection),
           response_(response),
+          request_(request),
           chunked_(connection.exchange_->request.version_minor >= 1),
           keep_alive_(keep_alive && chunked_) {}
 
@@ -120,6 +122,8 @@ class Connection<Stream>::ResponseBody final : public BodyWriter {
     bool begin() {
         if (!std::exchange(begun_, true)) {
             const auto framing = chunked_ ? http::Framing::chunked : http::Framing::until_close;
+            // A body that was announced, never asked for and never sent: the next bytes may be it or a request.
+            keep_alive_ = keep_alive_ && !request_.continue_owed();
             valid_ = connection_.append_head(response_, keep_alive_, framing, 0);
         }
         return valid_;
@@ -134,8 +138,9 @@ class Connection<Stream>::ResponseBody final : public BodyWriter {
   private:
     Connection& connection_;
     const Response& response_;
+    const RequestBody& request_;
     const bool chunked_;
-    const bool keep_alive_;
+    bool keep_alive_;
     bool begun_ = false;
     bool valid_ = true;
     std::uint64_t written_ = 0;
