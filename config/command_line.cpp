@@ -24,8 +24,9 @@ std::expected<CommandLine, Exit> parse_command_line(int argc, const char* const*
     app.add_flag("-T,--dump", dump, "Print the effective configuration and exit")->excludes(test_flag);
     app.add_flag("-q,--quiet", line.quiet, "Say nothing when all is well");
     const CLI::App* options = app.add_subcommand("options", "Print the page of all options");
-    app.footer("Signals: the first SIGTERM or SIGINT drains, a second ends at once.\n"
-               "Exit codes: 0 ended, 1 could not run, 2 wrong usage, 78 wrong configuration.");
+    app.footer(
+        "Signals: the first SIGTERM or SIGINT drains, a second ends at once.\n"
+        "Exit codes: 0 ended, 1 could not run, 2 wrong usage, 78 wrong configuration.");
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

@@ -20,10 +20,11 @@ struct CommandLine {
 
 /// There is nothing more to do: help, version, or wrong usage.
 struct Exit {
-    int code = 0;          ///< 0, or 2 for wrong usage
-    std::string text;      ///< for standard output when the code is 0, else for standard error
+    int code = 0;      ///< 0, or 2 for wrong usage
+    std::string text;  ///< for standard output when the code is 0, else for standard error
 };
 
-[[nodiscard]] std::expected<CommandLine, Exit> parse_command_line(int argc, const char* const* argv, const std::string& version);
+[[nodiscard]] std::expected<CommandLine, Exit> parse_command_line(int argc, const char* const* argv,
+                                                                  const std::string& version);
 
 }  // namespace spindle::config

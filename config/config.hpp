@@ -23,8 +23,8 @@ struct EventLoop {
 };
 
 struct Fiber {
-    unsigned processors = 1;  ///< resolved from "auto"
-    unsigned threads_max = 512;  ///< machines, like Go's SetMaxThreads
+    unsigned processors = 1;       ///< resolved from "auto"
+    unsigned threads_max = 512;    ///< machines, like Go's SetMaxThreads
     std::uint64_t stack_size = 0;  ///< bytes
     std::chrono::nanoseconds handoff_after{};
 };
@@ -41,11 +41,11 @@ struct Listen {
 };
 
 struct Limits {
-    std::uint64_t header_bytes = 0;   ///< request line and field lines together
+    std::uint64_t header_bytes = 0;  ///< request line and field lines together
     std::uint64_t header_count = 0;
     std::uint64_t target_bytes = 0;
     std::uint64_t body_bytes = 0;
-    std::uint64_t connections = 0;    ///< in the whole server
+    std::uint64_t connections = 0;  ///< in the whole server
     std::uint64_t requests_per_connection = 0;
 };
 

@@ -26,15 +26,18 @@ void append_items(std::string& text, std::span<const Holder> items, std::span<co
 }
 
 template <class Holder>
-void append_rows(std::string& page, std::span<const Option<Holder>> options, std::string_view open, std::string_view close) {
+void append_rows(std::string& page, std::span<const Option<Holder>> options, std::string_view open,
+                 std::string_view close) {
     std::string_view section;
     for (const Option<Holder>& option : options) {
         if (option.section != section) {
             section = option.section;
-            page += fmt::format("\n## {}{}{}\n\n| option | type | default | allowed | backend | meaning |\n|---|---|---|---|---|---|\n",
-                                open, section, close);
+            page += fmt::format(
+                "\n## {}{}{}\n\n| option | type | default | allowed | backend | meaning |\n|---|---|---|---|---|---|\n",
+                open, section, close);
         }
-        const std::string fallback = option.rule.default_value.empty() ? "" : fmt::format("`{}`", option.rule.default_value);
+        const std::string fallback =
+            option.rule.default_value.empty() ? "" : fmt::format("`{}`", option.rule.default_value);
         page += fmt::format("| `{}` | {} | {} | {} | {} | {} |\n", option.key(), option.rule.type, fallback,
                             option.rule.allowed, option.backend, option.meaning);
     }

@@ -57,7 +57,8 @@ bool is_section(std::string_view name) {
 }
 
 template <class Holder>
-const Option<Holder>* find_option(std::span<const Option<Holder>> options, std::string_view section, std::string_view name) {
+const Option<Holder>* find_option(std::span<const Option<Holder>> options, std::string_view section,
+                                  std::string_view name) {
     const auto found = std::ranges::find_if(
         options, [&](const Option<Holder>& option) { return option.section == section && option.name == name; });
     return found == options.end() ? nullptr : &*found;
@@ -97,7 +98,8 @@ class Loader {
         const std::size_t equals = text.find('=');
         if (equals == text.npos) {
             report.add({}, "an override is OPTION=VALUE, as concurrency.backend=fiber");
-        } else if (const std::string problem = override_option(text.substr(0, equals), text.substr(equals + 1)); !problem.empty()) {
+        } else if (const std::string problem = override_option(text.substr(0, equals), text.substr(equals + 1));
+                   !problem.empty()) {
             report.add({}, problem);
         }
         overrides_text_ += report.text();
@@ -131,7 +133,8 @@ class Loader {
 
     [[nodiscard]] Place place_of(const toml::value& value) const {
         const auto location = value.location();
-        return {.line = location.first_line_number(), .column = location.first_column_number(), .width = location.length()};
+        return {
+            .line = location.first_line_number(), .column = location.first_column_number(), .width = location.length()};
     }
 
     [[nodiscard]] Place place_of_key(const std::string& key, const toml::value& value) const {
@@ -147,7 +150,8 @@ class Loader {
             } else if (section.empty() && (name == "listen" || name == "route")) {
                 read_array(name, value);
             } else if (!is_section(key)) {
-                report_.add(place_of_key(name, value), fmt::format("there is no option {}{}", key, hint(name, names_in(section))));
+                report_.add(place_of_key(name, value),
+                            fmt::format("there is no option {}{}", key, hint(name, names_in(section))));
             } else if (!value.is_table()) {
                 report_.add(place_of(value), fmt::format("[{}] is a section of options, not a value", key));
             } else {
@@ -179,15 +183,16 @@ class Loader {
             }
             std::vector<std::string> names;
             for (const Option<Holder>& option : options) names.emplace_back(option.name);
-            report_.add(place_of_key(name, value), fmt::format("there is no option {}.{}{}", section, name, hint(name, names)));
+            report_.add(place_of_key(name, value),
+                        fmt::format("there is no option {}.{}{}", section, name, hint(name, names)));
         }
     }
 
     void read_listen(const toml::value& item) {
         Listen listen = default_listen();
         read_item(item, listen_options(), listen);
-        const bool twice = !listen.address.ends_with(":0") &&
-                           contains(config_.listen, listen.address, &Listen::address);
+        const bool twice =
+            !listen.address.ends_with(":0") && contains(config_.listen, listen.address, &Listen::address);
         if (twice) report_.add(place_of(item), fmt::format("listen.address {} is there twice", listen.address));
         config_.listen.push_back(std::move(listen));
     }
@@ -222,7 +227,8 @@ class Loader {
         route.index.clear();
         for (const char* name : {"root", "index"}) {
             if (!item.contains(name)) continue;
-            report_.add(place_of_key(name, item.at(name)), fmt::format("route.{} is for the handler static only", name));
+            report_.add(place_of_key(name, item.at(name)),
+                        fmt::format("route.{} is for the handler static only", name));
         }
     }
 
@@ -241,7 +247,8 @@ class Loader {
         const auto status = std::filesystem::status(route.root, error);
         if (std::filesystem::is_directory(status)) return;
         const std::string_view cause = std::filesystem::exists(status) ? "not a folder" : "not there";
-        report_.add(place_of(item.at("root")), fmt::format("route.root must be a folder; {} is {}", route.root.string(), cause));
+        report_.add(place_of(item.at("root")),
+                    fmt::format("route.root must be a folder; {} is {}", route.root.string(), cause));
     }
 
     /// What is wrong with it, or "".
@@ -250,7 +257,8 @@ class Loader {
         const std::string section = dot == key.npos ? "" : key.substr(0, dot);
         const std::string name = dot == key.npos ? key : key.substr(dot + 1);
         const toml::value value = override_value(text);
-        if (const auto* option = find_option(config_options(), section, name)) return set_option(*option, config_, value);
+        if (const auto* option = find_option(config_options(), section, name))
+            return set_option(*option, config_, value);
         if (const auto* option = find_option(listen_options(), section, name)) {
             if (config_.listen.empty()) config_.listen.push_back(default_listen());
             if (name == "address") config_.listen.resize(1);
@@ -301,7 +309,8 @@ std::expected<Config, std::string> load(const std::filesystem::path& file, std::
                                         std::span<const std::string_view> handlers) {
     std::expected<std::string, std::string> source = read_whole(file);
     if (!source) {
-        return std::unexpected(fmt::format("{}: error: the configuration cannot be read: {}\n", file.string(), source.error()));
+        return std::unexpected(
+            fmt::format("{}: error: the configuration cannot be read: {}\n", file.string(), source.error()));
     }
     Loader loader(file, std::move(*source), handlers);
     loader.read_file();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/options.hpp"
 
-#include <algorithm>
 #include <fmt/format.h>
+#include <algorithm>
 #include <limits>
 #include <ranges>
 #include <type_traits>
@@ -23,7 +23,8 @@ std::string toml_text(std::string_view text) {
     std::string result = "\"";
     for (const char c : text) {
         if (c == '"' || c == '\\') result += '\\';
-        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) result += fmt::format("\\u{:04x}", static_cast<unsigned char>(c));
+        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+            result += fmt::format("\\u{:04x}", static_cast<unsigned char>(c));
         else result += c;
     }
     return result + "\"";
@@ -148,28 +149,30 @@ Rule<Holder> text(Member member, std::string_view fallback, std::string allowed,
                 member(holder) = value.as_string();
                 return {};
             },
-            .get = [=](const Holder& holder) {
-                const std::string set(member(holder));
-                return set.empty() ? std::string() : toml_text(set);
-            }};
+            .get =
+                [=](const Holder& holder) {
+                    const std::string set(member(holder));
+                    return set.empty() ? std::string() : toml_text(set);
+                }};
 }
 
 template <class Holder, class Member>
 Rule<Holder> texts(Member member, std::string fallback, std::string allowed, bool (*holds)(std::string_view)) {
-    return {.type = "list of text",
-            .default_value = std::move(fallback),
-            .allowed = allowed,
-            .set = [=](Holder& holder, const toml::value& value) -> Outcome {
-                if (!value.is_array()) return std::unexpected(allowed);
-                std::vector<std::string> words;
-                for (const toml::value& item : value.as_array()) {
-                    if (!item.is_string() || !holds(item.as_string())) return std::unexpected(allowed);
-                    words.push_back(item.as_string());
-                }
-                member(holder) = std::move(words);
-                return {};
-            },
-            .get = [=](const Holder& holder) { return member(holder).empty() ? std::string() : list_of(member(holder)); }};
+    return {
+        .type = "list of text",
+        .default_value = std::move(fallback),
+        .allowed = allowed,
+        .set = [=](Holder& holder, const toml::value& value) -> Outcome {
+            if (!value.is_array()) return std::unexpected(allowed);
+            std::vector<std::string> words;
+            for (const toml::value& item : value.as_array()) {
+                if (!item.is_string() || !holds(item.as_string())) return std::unexpected(allowed);
+                words.push_back(item.as_string());
+            }
+            member(holder) = std::move(words);
+            return {};
+        },
+        .get = [=](const Holder& holder) { return member(holder).empty() ? std::string() : list_of(member(holder)); }};
 }
 
 bool is_clean(std::string_view text) { return !text.empty() && text.find('\0') == text.npos; }
@@ -206,21 +209,26 @@ std::vector<Option<Config>> make_config_options() {
     using C = Config;
     return {
         {"concurrency", "backend", choice<C>(MEMBER(concurrency.backend), 0, {"event_loop", "fiber"}), "both",
-         "The concurrency model: `event_loop` is Node's, one thread that must never wait; `fiber` is Go's, a fiber per connection on a work-stealing pool."},
-        {"concurrency.event_loop", "processes", workers<C>(MEMBER(concurrency.event_loop.processes), 1024), "event_loop",
+         "The concurrency model: `event_loop` is Node's, one thread that must never wait; `fiber` is Go's, a fiber per "
+         "connection on a work-stealing pool."},
+        {"concurrency.event_loop", "processes", workers<C>(MEMBER(concurrency.event_loop.processes), 1024),
+         "event_loop",
          "Worker processes, each with one event loop; `auto` is the CPUs that affinity and cgroup quota leave."},
-        {"concurrency.event_loop", "blocking_threads", count<C>(MEMBER(concurrency.event_loop.blocking_threads), 4, 1, 1024), "event_loop",
+        {"concurrency.event_loop", "blocking_threads",
+         count<C>(MEMBER(concurrency.event_loop.blocking_threads), 4, 1, 1024), "event_loop",
          "Threads of each process for work that a handler declares blocking."},
-        {"concurrency.event_loop", "lag_warning", duration<C>(MEMBER(concurrency.event_loop.lag_warning), 100ms, 1ms, 1h), "event_loop",
+        {"concurrency.event_loop", "lag_warning",
+         duration<C>(MEMBER(concurrency.event_loop.lag_warning), 100ms, 1ms, 1h), "event_loop",
          "A handler that holds its loop longer is warned about, with its route."},
         {"concurrency.fiber", "processors", workers<C>(MEMBER(concurrency.fiber.processors), 1024), "fiber",
-         "Processors, which run fibers side by side, like Go's GOMAXPROCS; `auto` is the CPUs that affinity and cgroup quota leave."},
+         "Processors, which run fibers side by side, like Go's GOMAXPROCS; `auto` is the CPUs that affinity and cgroup "
+         "quota leave."},
         {"concurrency.fiber", "threads_max", count<C>(MEMBER(concurrency.fiber.threads_max), 512, 2, 10000), "fiber",
          "The most threads, those stuck in blocking calls included, like Go's SetMaxThreads."},
-        {"concurrency.fiber", "stack_size", size<C>(MEMBER(concurrency.fiber.stack_size), 256_KiB, 64_KiB, 64_MiB), "fiber",
-         "Address space of a fiber's stack with its guard page; memory is used only as far as the stack is."},
-        {"concurrency.fiber", "handoff_after", duration<C>(MEMBER(concurrency.fiber.handoff_after), 1ms, 100us, 10s), "fiber",
-         "A handler that runs longer without waiting loses its processor to another thread."},
+        {"concurrency.fiber", "stack_size", size<C>(MEMBER(concurrency.fiber.stack_size), 256_KiB, 64_KiB, 64_MiB),
+         "fiber", "Address space of a fiber's stack with its guard page; memory is used only as far as the stack is."},
+        {"concurrency.fiber", "handoff_after", duration<C>(MEMBER(concurrency.fiber.handoff_after), 1ms, 100us, 10s),
+         "fiber", "A handler that runs longer without waiting loses its processor to another thread."},
         {"limits", "header_bytes", size<C>(MEMBER(limits.header_bytes), 16_KiB, 1_KiB, 1_MiB), "both",
          "Request line and header fields together; more is answered 431."},
         {"limits", "header_count", count<C>(MEMBER(limits.header_count), 100, 1, 10000), "both",
@@ -231,8 +239,8 @@ std::vector<Option<Config>> make_config_options() {
          "The body of a request; more is answered 413."},
         {"limits", "connections", count<C>(MEMBER(limits.connections), 16384, 1, 10'000'000), "both",
          "Open connections of the whole server; beyond it new ones wait in the kernel's queue."},
-        {"limits", "requests_per_connection", count<C>(MEMBER(limits.requests_per_connection), 0, 0, 1'000'000'000'000), "both",
-         "A connection is closed after that many requests; 0 is no limit."},
+        {"limits", "requests_per_connection", count<C>(MEMBER(limits.requests_per_connection), 0, 0, 1'000'000'000'000),
+         "both", "A connection is closed after that many requests; 0 is no limit."},
         {"timeouts", "header", duration<C>(MEMBER(timeouts.header), 15s, 10ms, 24h), "both",
          "From the first byte of a request to the end of its header; then 408."},
         {"timeouts", "body", duration<C>(MEMBER(timeouts.body), 30s, 10ms, 24h), "both",
@@ -248,9 +256,11 @@ std::vector<Option<Config>> make_config_options() {
         {"log", "format", choice<C>(MEMBER(log.format), 0, {"combined", "json"}), "both",
          "The access log's lines: the combined format of Apache and nginx, or JSON."},
         {"log", "access", flag<C>(MEMBER(log.access), true), "both", "Whether there is an access log."},
-        {"log", "access_path", text<C>(MEMBER(log.access_path), "stdout", "`stdout`, `stderr` or a file's path", is_clean), "both",
+        {"log", "access_path",
+         text<C>(MEMBER(log.access_path), "stdout", "`stdout`, `stderr` or a file's path", is_clean), "both",
          "Where the access log goes."},
-        {"log", "error_path", text<C>(MEMBER(log.error_path), "stderr", "`stdout`, `stderr` or a file's path", is_clean), "both",
+        {"log", "error_path",
+         text<C>(MEMBER(log.error_path), "stderr", "`stdout`, `stderr` or a file's path", is_clean), "both",
          "Where the error log goes."},
     };
 }
@@ -258,8 +268,12 @@ std::vector<Option<Config>> make_config_options() {
 std::vector<Option<Listen>> make_listen_options() {
     using L = Listen;
     return {
-        {"listen", "address", text<L>(MEMBER(address), kDefaultAddress, "an address as \"127.0.0.1:8080\", \"[::]:8080\" (ports up to 65535, 0 for any free one) or \"unix:/run/spindle.sock\"", is_address), "both",
-         "Where to accept connections."},
+        {"listen", "address",
+         text<L>(MEMBER(address), kDefaultAddress,
+                 "an address as \"127.0.0.1:8080\", \"[::]:8080\" (ports up to 65535, 0 for any free one) or "
+                 "\"unix:/run/spindle.sock\"",
+                 is_address),
+         "both", "Where to accept connections."},
         {"listen", "backlog", count<L>(MEMBER(backlog), 4096, 1, 1'000'000), "both",
          "Connections that the kernel keeps until they are accepted; net.core.somaxconn bounds it."},
     };
@@ -269,13 +283,14 @@ std::vector<Option<Route>> make_route_options() {
     using R = Route;
     return {
         {"route", "path", text<R>(MEMBER(path), "", "a path that begins with /", is_route_path), "both",
-         "What is served here: a path that ends in / is its whole subtree, any other only itself; the longest match wins."},
-        {"route", "handler", text<R>(MEMBER(handler), "", "the name of a handler", is_clean), "both",
-         "What answers."},
+         "What is served here: a path that ends in / is its whole subtree, any other only itself; the longest match "
+         "wins."},
+        {"route", "handler", text<R>(MEMBER(handler), "", "the name of a handler", is_clean), "both", "What answers."},
         {"route", "root", text<R>(MEMBER(root), "", "the path of a folder", is_clean), "both",
          "For `static`: the folder of the files, relative to the configuration file's."},
-        {"route", "index", texts<R>(MEMBER(index), R"(["index.html"])", "a list of file names, as [\"index.html\"]", is_file_name), "both",
-         "For `static`: the files that answer for their folder, the first one that is there."},
+        {"route", "index",
+         texts<R>(MEMBER(index), R"(["index.html"])", "a list of file names, as [\"index.html\"]", is_file_name),
+         "both", "For `static`: the files that answer for their folder, the first one that is there."},
     };
 }
 #undef MEMBER

@@ -21,9 +21,9 @@ namespace spindle::config {
 /// How the text of an option becomes a member and back.
 template <class Holder>
 struct Rule {
-    std::string type;           ///< "size", "duration", …
-    std::string default_value;  ///< as TOML; empty: must be given, or has none
-    std::string allowed;        ///< "a size from 1KiB to 1MiB, with its unit"
+    std::string type;                     ///< "size", "duration", …
+    std::string default_value;            ///< as TOML; empty: must be given, or has none
+    std::string allowed;                  ///< "a size from 1KiB to 1MiB, with its unit"
     std::vector<std::string> words = {};  ///< all there are, where they can be listed
     /// Puts a value in; the error says what is allowed.
     std::function<std::expected<void, std::string>(Holder&, const toml::value&)> set;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/report.hpp"
 
-#include <algorithm>
 #include <fmt/format.h>
+#include <algorithm>
 
 namespace spindle::config {
 namespace {
@@ -27,9 +27,8 @@ std::size_t distance(std::string_view a, std::string_view b) {
 
 std::string Report::text() const {
     std::vector<Problem> sorted = problems_;
-    std::ranges::stable_sort(sorted, {}, [](const Problem& problem) {
-        return std::pair(problem.place.line, problem.place.column);
-    });
+    std::ranges::stable_sort(
+        sorted, {}, [](const Problem& problem) { return std::pair(problem.place.line, problem.place.column); });
     std::string text;
     for (const auto& [place, message] : sorted) {
         if (place.line == 0) {
@@ -38,7 +37,8 @@ std::string Report::text() const {
         }
         const std::string_view source = line(place.line);
         const std::size_t before = std::min(place.column - 1, source.size());
-        const std::size_t width = std::clamp<std::size_t>(source.size() - before, 1, std::max<std::size_t>(place.width, 1));
+        const std::size_t width =
+            std::clamp<std::size_t>(source.size() - before, 1, std::max<std::size_t>(place.width, 1));
         text += fmt::format("{}:{}:{}: error: {}\n", file_, place.line, place.column, message);
         text += fmt::format("{:5} | {}\n      | ", place.line, source);
         // Tabs stay tabs, so that the caret stands below its column.

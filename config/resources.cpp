@@ -75,7 +75,8 @@ unsigned cgroup_cpus(const fs::path& proc_cgroup, const fs::path& mount) {
         const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
         const fs::path group = fs::path(line.substr(second + 1)).relative_path();
         if (controllers == ",,") consider(least(mount / group, mount, read_v2));
-        if (controllers.find(",cpu,") != controllers.npos) consider(least(mount / "cpu" / group, mount / "cpu", read_v1));
+        if (controllers.find(",cpu,") != controllers.npos)
+            consider(least(mount / "cpu" / group, mount / "cpu", read_v1));
     }
     return cpus;
 }

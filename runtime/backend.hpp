@@ -39,8 +39,8 @@ struct Teardown {
 struct Service {
     std::span<const int> listeners;  ///< non-blocking, listening; stay open and owned by the caller
     Serve serve;
-    std::uint64_t connections_max = 0;  ///< in this process; beyond it nothing is accepted until one closes
-    std::function<void()> on_ready;     ///< called once, on a runtime thread, when connections are accepted
+    std::uint64_t connections_max = 0;           ///< in this process; beyond it nothing is accepted until one closes
+    std::function<void()> on_ready;              ///< called once, on a runtime thread, when connections are accepted
     std::function<void(const Stall&)> on_stall;  ///< called on an auxiliary thread, rate-limited by nobody
     std::chrono::nanoseconds drain_timeout{};
     /// Called on an auxiliary thread when a flow did not end even after it was cancelled (a handler that
@@ -52,15 +52,15 @@ struct Service {
 /// Written by the worker alone, summed on read.
 struct Figures {
     std::uint64_t accepted = 0;
-    std::uint64_t connections = 0;       ///< open now
-    std::uint64_t accept_errors = 0;     ///< EMFILE, ENFILE, ENOBUFS, ENOMEM
-    std::uint64_t buffers_exhausted = 0; ///< receives that found the buffer ring empty
-    std::uint64_t dispatched = 0;        ///< flows of control resumed
-    std::uint64_t stalls = 0;            ///< runs longer than lag_warning or handoff_after
-    std::uint64_t steals = 0;            ///< flows taken from another worker (fiber)
-    std::uint64_t handoffs = 0;          ///< processors taken from a stuck thread (fiber)
-    std::uint64_t blocking_calls = 0;    ///< blocking() runs
-    std::uint64_t cut = 0;               ///< flows cancelled at the end of the drain time
+    std::uint64_t connections = 0;        ///< open now
+    std::uint64_t accept_errors = 0;      ///< EMFILE, ENFILE, ENOBUFS, ENOMEM
+    std::uint64_t buffers_exhausted = 0;  ///< receives that found the buffer ring empty
+    std::uint64_t dispatched = 0;         ///< flows of control resumed
+    std::uint64_t stalls = 0;             ///< runs longer than lag_warning or handoff_after
+    std::uint64_t steals = 0;             ///< flows taken from another worker (fiber)
+    std::uint64_t handoffs = 0;           ///< processors taken from a stuck thread (fiber)
+    std::uint64_t blocking_calls = 0;     ///< blocking() runs
+    std::uint64_t cut = 0;                ///< flows cancelled at the end of the drain time
 };
 
 class Backend {

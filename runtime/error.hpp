@@ -40,5 +40,6 @@ namespace detail {
 }  // namespace spindle::runtime
 
 /// States what must hold, in release builds too; a failure is a bug and ends the process.
-#define CHECK_THAT(condition) \
-    (__builtin_expect(!!(condition), 1) ? void() : ::spindle::runtime::detail::check_failed(#condition, __FILE__, __LINE__))
+#define CHECK_THAT(condition)                    \
+    (__builtin_expect(!!(condition), 1) ? void() \
+                                        : ::spindle::runtime::detail::check_failed(#condition, __FILE__, __LINE__))

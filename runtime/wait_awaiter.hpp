@@ -21,7 +21,9 @@ class WaitAwaiter {
     void await_suspend(std::coroutine_handle<> coroutine) noexcept;
 
   protected:
-    explicit WaitAwaiter(std::chrono::nanoseconds timeout) noexcept : timeout_(timeout) { wait_.on_complete = complete_wait; }
+    explicit WaitAwaiter(std::chrono::nanoseconds timeout) noexcept : timeout_(timeout) {
+        wait_.on_complete = complete_wait;
+    }
     ~WaitAwaiter() = default;
     /// Files wait_ and sets in_flight, or does nothing for a mere sleep.
     virtual void file(Reactor& reactor) noexcept = 0;

@@ -32,8 +32,8 @@ struct BlockingJob {
 
 /// One worker's counters; see Figures in backend.hpp for their meaning.
 struct WorkerCounters {
-    Counter accepted, closed, accept_errors, buffers_exhausted, dispatched, stalls, steals, handoffs,
-        blocking_calls, cut;
+    Counter accepted, closed, accept_errors, buffers_exhausted, dispatched, stalls, steals, handoffs, blocking_calls,
+        cut;
 };
 
 class Worker {

@@ -39,7 +39,8 @@ void announce(const config::Config& config, const process::Listeners& listeners)
     if (fiber) {
         spdlog::info("backend fiber, {} processors; stop with Ctrl-C or SIGTERM", config.concurrency.fiber.processors);
     } else {
-        spdlog::info("backend event_loop, {} processes; stop with Ctrl-C or SIGTERM", config.concurrency.event_loop.processes);
+        spdlog::info("backend event_loop, {} processes; stop with Ctrl-C or SIGTERM",
+                     config.concurrency.event_loop.processes);
     }
 }
 
@@ -53,7 +54,8 @@ int serve(const config::Config& config) {
     const unsigned processes = fiber ? 1 : config.concurrency.event_loop.processes;
     const auto listeners = process::Listeners::open(config.listen, fiber ? 0 : processes);
     if (!listeners) return fail(kCannotRun, listeners.error());
-    const auto access_log = pipeline::AccessLog::open(config.log, fiber ? config.concurrency.fiber.processors : processes);
+    const auto access_log =
+        pipeline::AccessLog::open(config.log, fiber ? config.concurrency.fiber.processors : processes);
     if (!access_log) return fail(kCannotRun, access_log.error());
 
     const auto run = [&](unsigned number, const std::function<void()>& on_ready) {

@@ -59,19 +59,21 @@ class EventLoop final : public Backend, public Worker, public AcceptSink {
     void collect_blocking() noexcept;
     void begin_drain() noexcept;
     void check_drain() noexcept;
-    [[nodiscard]] std::uint64_t connections() const noexcept { return counters.accepted.read() - counters.closed.read(); }
+    [[nodiscard]] std::uint64_t connections() const noexcept {
+        return counters.accepted.read() - counters.closed.read();
+    }
 
     const EventLoopOptions options_;
     const Service* service_ = nullptr;
     std::unique_ptr<Reactor> reactor_owner_;
-    std::atomic<Reactor*> wake_target_{nullptr};   // written by run(), read by request_drain() on any thread
+    std::atomic<Reactor*> wake_target_{nullptr};  // written by run(), read by request_drain() on any thread
     std::deque<Acceptor> acceptors_;
     std::deque<int> surplus_;  // accepted beyond the limit: a multishot accept cannot be stopped within a burst
     std::atomic<bool> drain_requested_{false};
     std::optional<std::uint64_t> drain_deadline_;  // ns of the reactor's clock
     Wait drain_timer_;
     LoopPulse pulse_;
-    Counter stalls_seen_by_watchdog_;              // written by the watchdog
+    Counter stalls_seen_by_watchdog_;  // written by the watchdog
     std::optional<BlockingPool> pool_;
     std::atomic<BlockingJob*> blocking_done_{nullptr};  // pushed by pool threads, exchanged by the loop
     Teardown teardown_;
@@ -89,7 +91,9 @@ Result<void> EventLoop::run(const Service& service) {
     set_current_worker(this);
     pool_.emplace(options_.blocking_threads, [this](BlockingJob& job) {
         job.next = blocking_done_.load(std::memory_order_relaxed);
-        while (!blocking_done_.compare_exchange_weak(job.next, &job, std::memory_order_release, std::memory_order_relaxed)) {}
+        while (!blocking_done_.compare_exchange_weak(job.next, &job, std::memory_order_release,
+                                                     std::memory_order_relaxed)) {
+        }
         reactor_->wake();
     });
     std::optional<Watchdog> watchdog;
@@ -234,6 +238,8 @@ void EventLoop::collect_blocking() noexcept {
 
 }  // namespace
 
-std::unique_ptr<Backend> make_event_loop(const EventLoopOptions& options) { return std::make_unique<EventLoop>(options); }
+std::unique_ptr<Backend> make_event_loop(const EventLoopOptions& options) {
+    return std::make_unique<EventLoop>(options);
+}
 
 }  // namespace spindle::runtime

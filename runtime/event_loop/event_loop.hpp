@@ -13,7 +13,7 @@
 namespace spindle::runtime {
 
 struct EventLoopOptions {
-    unsigned worker = 0;            ///< this process' number among its siblings
+    unsigned worker = 0;  ///< this process' number among its siblings
     unsigned blocking_threads = 4;
     std::chrono::nanoseconds lag_warning = std::chrono::milliseconds(100);
 };

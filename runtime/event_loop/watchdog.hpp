@@ -17,8 +17,8 @@ namespace spindle::runtime {
 
 /// What the loop publishes. Written by the loop thread, read by the watchdog.
 struct LoopPulse {
-    std::atomic<std::uint64_t> callbacks{0};     ///< odd while one runs
-    std::atomic<const char*> route{nullptr};     ///< of the handler that runs
+    std::atomic<std::uint64_t> callbacks{0};  ///< odd while one runs
+    std::atomic<const char*> route{nullptr};  ///< of the handler that runs
 };
 
 class Watchdog {

@@ -7,8 +7,8 @@
 // between.
 #include "runtime/fiber/context.hpp"
 
-#include <cstdint>
 #include <cxxabi.h>
+#include <cstdint>
 
 #include "runtime/error.hpp"
 
@@ -70,8 +70,7 @@ SPINDLE_NO_TSAN inline void arrive([[maybe_unused]] Context* from, [[maybe_unuse
 
 }  // namespace
 
-SPINDLE_NO_TSAN void make_context(Context& context, std::span<std::byte> stack, void (*entry)(void*),
-                                  void* argument) {
+SPINDLE_NO_TSAN void make_context(Context& context, std::span<std::byte> stack, void (*entry)(void*), void* argument) {
     retire_context(context);
     context = Context{};
 #ifdef SPINDLE_ASAN

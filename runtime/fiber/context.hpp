@@ -54,13 +54,13 @@ struct Context {
     void* sp = nullptr;
     ExceptionGlobals exceptions;
 #ifdef SPINDLE_ASAN
-    void* fake_stack = nullptr;           ///< ASan's, while not running
-    const void* stack_bottom = nullptr;   ///< lowest address; learnt at the first switch for a thread's own
+    void* fake_stack = nullptr;          ///< ASan's, while not running
+    const void* stack_bottom = nullptr;  ///< lowest address; learnt at the first switch for a thread's own
     std::size_t stack_size = 0;
 #endif
 #ifdef SPINDLE_TSAN
     void* tsan_fiber = nullptr;
-    bool owns_tsan_fiber = false;         ///< made by make_context, not a thread's own
+    bool owns_tsan_fiber = false;  ///< made by make_context, not a thread's own
     bool abandoned = false;
 #endif
 };

@@ -13,10 +13,10 @@ struct Stack;
 
 /// Touched by one machine at a time; queues and wake-ups order one machine's writes before the next's reads.
 struct Fiber {
-    Fiber* next = nullptr;               ///< whichever queue holds it
-    std::coroutine_handle<> coroutine;   ///< what to resume, unless parked
-    Stack* stack = nullptr;              ///< parked upon it; null: suspended as a coroutine
-    const char* route = nullptr;         ///< of the handler it is in; null: in the connection loop
+    Fiber* next = nullptr;              ///< whichever queue holds it
+    std::coroutine_handle<> coroutine;  ///< what to resume, unless parked
+    Stack* stack = nullptr;             ///< parked upon it; null: suspended as a coroutine
+    const char* route = nullptr;        ///< of the handler it is in; null: in the connection loop
 };
 
 }  // namespace spindle::runtime

@@ -15,7 +15,8 @@ namespace {
 class FiberBackend final : public Backend {
   public:
     explicit FiberBackend(const FiberOptions& options)
-        : options_(options), scheduler_(options.processors, options.stack_size, std::max(options.threads_max, options.processors + 1)) {}
+        : options_(options),
+          scheduler_(options.processors, options.stack_size, std::max(options.threads_max, options.processors + 1)) {}
 
     const char* name() const noexcept override { return "fiber"; }
     Result<void> run(const Service& service) override;
@@ -32,7 +33,7 @@ class FiberBackend final : public Backend {
 
 // The monitor's kick must interrupt nothing but the kernel's laziness: SA_RESTART, and nothing to do.
 void install_kick_handler() {
-    struct sigaction action {};
+    struct sigaction action{};
     action.sa_handler = [](int) {};
     action.sa_flags = SA_RESTART;
     ::sigaction(SIGURG, &action, nullptr);

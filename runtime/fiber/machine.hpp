@@ -49,11 +49,11 @@ class Machine {
 
     // Written by the machine itself; processor also by assign() while it waits.
     Processor* processor = nullptr;
-    Fiber* fiber = nullptr;           ///< the one that runs
-    Stack* stack = nullptr;           ///< the one it runs upon
-    std::uint64_t user_word = 0;      ///< what the processor's word was set to when user code began
+    Fiber* fiber = nullptr;       ///< the one that runs
+    Stack* stack = nullptr;       ///< the one it runs upon
+    std::uint64_t user_word = 0;  ///< what the processor's word was set to when user code began
 
-    std::atomic<bool> stuck{false};   ///< set by the monitor at a retake, cleared when the machine comes back
+    std::atomic<bool> stuck{false};  ///< set by the monitor at a retake, cleared when the machine comes back
 
   private:
     friend void run_fiber(Fiber& fiber) noexcept;
@@ -62,9 +62,9 @@ class Machine {
     void run_processor() noexcept;
 
     Scheduler& scheduler_;
-    Context thread_context_;          // the thread's own stack, while it runs a processor
-    Stack* abandoned_ = nullptr;      // left behind by the last switch; nobody runs upon it
-    Fiber* publish_ = nullptr;        // to be made runnable once its stack is left
+    Context thread_context_;      // the thread's own stack, while it runs a processor
+    Stack* abandoned_ = nullptr;  // left behind by the last switch; nobody runs upon it
+    Fiber* publish_ = nullptr;    // to be made runnable once its stack is left
     std::binary_semaphore assigned_{0};
     std::atomic<int> thread_id_{0};
     std::thread thread_;

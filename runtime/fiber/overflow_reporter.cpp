@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/fiber/overflow_reporter.hpp"
 
+#include <sys/mman.h>
+#include <unistd.h>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
 
@@ -15,7 +15,7 @@
 namespace spindle::runtime {
 namespace {
 
-struct sigaction before {};  // what SIGSEGV did before; written once, before the handler is installed
+struct sigaction before{};  // what SIGSEGV did before; written once, before the handler is installed
 
 // Only what is allowed in a signal handler: no printf.
 void write_report(std::size_t stack_size) {
@@ -58,7 +58,7 @@ void install_overflow_reporter() {
     std::call_once(once, [] {
         (void)guarded_stack_size(nullptr);  // its lazily made page size, outside of the handler
         ::sigaction(SIGSEGV, nullptr, &before);
-        struct sigaction action {};
+        struct sigaction action{};
         action.sa_sigaction = on_fault;
         action.sa_flags = SA_SIGINFO | SA_ONSTACK;
         ::sigemptyset(&action.sa_mask);

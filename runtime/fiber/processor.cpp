@@ -68,7 +68,8 @@ void Processor::enter_runtime() noexcept {
     Machine& machine_now = this_machine();
     if (machine_now.fiber->route == nullptr) return;
     std::uint64_t expected = machine_now.user_word;
-    if (word_.compare_exchange_strong(expected, expected & ~kUser, std::memory_order_acquire, std::memory_order_relaxed)) {
+    if (word_.compare_exchange_strong(expected, expected & ~kUser, std::memory_order_acquire,
+                                      std::memory_order_relaxed)) {
         return;
     }
     machine_now.requeue_running_fiber();

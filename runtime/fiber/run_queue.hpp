@@ -128,9 +128,7 @@ class RunQueue {
         std::uint32_t steal;
         std::uint32_t real;
     };
-    static constexpr std::uint64_t pack(Head head) noexcept {
-        return std::uint64_t{head.steal} << 32 | head.real;
-    }
+    static constexpr std::uint64_t pack(Head head) noexcept { return std::uint64_t{head.steal} << 32 | head.real; }
     static constexpr Head unpack(std::uint64_t packed) noexcept {
         return {.steal = static_cast<std::uint32_t>(packed >> 32), .real = static_cast<std::uint32_t>(packed)};
     }
@@ -143,8 +141,7 @@ class RunQueue {
         const Head taken{.steal = head.real + kHalf, .real = head.real + kHalf};
         Interruption::here();
         // Release: a thief that sees this head must also see a tail that is not behind it.
-        if (!head_.compare_exchange_strong(packed, pack(taken), std::memory_order_acq_rel,
-                                           std::memory_order_relaxed)) {
+        if (!head_.compare_exchange_strong(packed, pack(taken), std::memory_order_acq_rel, std::memory_order_relaxed)) {
             return false;
         }
         std::array<T*, kHalf + 1> batch;
@@ -186,8 +183,8 @@ class RunQueue {
         while (true) {
             const std::uint32_t real = unpack(packed).real;
             Interruption::here();
-            if (head_.compare_exchange_weak(packed, pack({.steal = real, .real = real}),
-                                            std::memory_order_acq_rel, std::memory_order_relaxed)) {
+            if (head_.compare_exchange_weak(packed, pack({.steal = real, .real = real}), std::memory_order_acq_rel,
+                                            std::memory_order_relaxed)) {
                 return;
             }
         }

@@ -185,7 +185,8 @@ void Scheduler::processor_finished(Processor&) noexcept {
 // ---- connections and drain
 
 void Scheduler::processor_listens() noexcept {
-    if (listening_.fetch_add(1, std::memory_order_acq_rel) + 1 == processors_.size() && service_->on_ready) service_->on_ready();
+    if (listening_.fetch_add(1, std::memory_order_acq_rel) + 1 == processors_.size() && service_->on_ready)
+        service_->on_ready();
 }
 
 // A place is taken before an accept is filed, since every processor files one: together they would pass the limit.
@@ -211,9 +212,8 @@ void Scheduler::connection_closed() noexcept {
 }
 
 bool Scheduler::all_accepting_ended() const noexcept {
-    return std::ranges::all_of(processors_, [](const auto& processor) {
-        return processor->accepting_ended.load(std::memory_order_acquire);
-    });
+    return std::ranges::all_of(
+        processors_, [](const auto& processor) { return processor->accepting_ended.load(std::memory_order_acquire); });
 }
 
 void Scheduler::begin_drain() noexcept {

@@ -53,7 +53,7 @@ class Scheduler {
     void processor_finished(Processor& processor) noexcept;
 
     // Runnable fibers
-    void publish(Fiber& fiber) noexcept;                          ///< any thread
+    void publish(Fiber& fiber) noexcept;  ///< any thread
     void overflow(std::span<Fiber* const> fibers) noexcept { global_.push(fibers); }
 
     // Connections and drain
@@ -67,7 +67,7 @@ class Scheduler {
     [[nodiscard]] std::uint64_t connections() const noexcept { return connections_.load(std::memory_order_acquire); }
     [[nodiscard]] bool draining() const noexcept { return draining_.load(std::memory_order_acquire); }
     [[nodiscard]] bool cancelling() const noexcept { return cancelling_.load(std::memory_order_acquire); }
-    void begin_drain() noexcept;   ///< by the monitor; so the next two
+    void begin_drain() noexcept;  ///< by the monitor; so the next two
     void cancel_flows() noexcept;
     void stop() noexcept;
     [[nodiscard]] bool all_accepting_ended() const noexcept;
@@ -78,7 +78,9 @@ class Scheduler {
     /// Every machine there is; grows only. Under machines_mutex().
     [[nodiscard]] std::vector<std::unique_ptr<Machine>>& machines() noexcept { return machines_; }
     [[nodiscard]] std::mutex& machines_mutex() noexcept { return machines_mutex_; }
-    [[nodiscard]] bool everybody_sleeps() const noexcept { return sleeping_.load(std::memory_order_relaxed) == processors_.size(); }
+    [[nodiscard]] bool everybody_sleeps() const noexcept {
+        return sleeping_.load(std::memory_order_relaxed) == processors_.size();
+    }
     /// The monitor sleeps until somebody stops sleeping.
     std::atomic<bool> monitor_dozes{false};
 

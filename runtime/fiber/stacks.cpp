@@ -19,8 +19,8 @@
 namespace spindle::runtime {
 namespace {
 
-constexpr int kMadviseGuardInstall = 102;          // MADV_GUARD_INSTALL, newer than our headers
-constexpr unsigned kProtectedGuardsMax = 30'000;   // of the process: each costs two mappings
+constexpr int kMadviseGuardInstall = 102;         // MADV_GUARD_INSTALL, newer than our headers
+constexpr unsigned kProtectedGuardsMax = 30'000;  // of the process: each costs two mappings
 constexpr std::uint64_t kCanary = 0x5ca1ab1e0ddba11bu;
 constexpr std::size_t kCanaryWords = 8;
 constexpr unsigned kColours = 16;
@@ -50,14 +50,17 @@ bool guard_installs(std::byte* page) {
 void warn_unguarded_once() {
     static std::atomic<bool> warned{false};
     if (warned.exchange(true)) return;
-    std::fputs("spindle: warning: no more guard pages to be had (Linux 6.13 has cheap ones; else raise "
-               "vm.max_map_count): further fiber stacks notice an overflow only afterwards\n",
-               stderr);
+    std::fputs(
+        "spindle: warning: no more guard pages to be had (Linux 6.13 has cheap ones; else raise "
+        "vm.max_map_count): further fiber stacks notice an overflow only afterwards\n",
+        stderr);
 }
 
 [[noreturn]] void die_of_overflow(const Stack& stack) {
-    std::fprintf(stderr, "spindle: stack overflow in a handler: usable stack %zu bytes, raise "
-                         "concurrency.fiber.stack_size\n", stack.size);
+    std::fprintf(stderr,
+                 "spindle: stack overflow in a handler: usable stack %zu bytes, raise "
+                 "concurrency.fiber.stack_size\n",
+                 stack.size);
     std::abort();
 }
 
@@ -68,11 +71,11 @@ struct StackSlabs::Slab {
     std::byte* base = nullptr;
     std::size_t slots = 0;
     std::size_t slot_bytes = 0;
-    std::size_t made = 0;                     // by the StackSlabs' mutex_
-    Slab* older = nullptr;                    // the next slab of the same StackSlabs
+    std::size_t made = 0;   // by the StackSlabs' mutex_
+    Slab* older = nullptr;  // the next slab of the same StackSlabs
     std::atomic<Slab*> next_in_process{nullptr};
 
-    static inline std::mutex process_mutex;   // guards changes of the list, not walks
+    static inline std::mutex process_mutex;  // guards changes of the list, not walks
     static inline std::atomic<Slab*> process_list{nullptr};
 
     void enlist() {
@@ -179,8 +182,8 @@ Stack* StackSlabs::make_locked() {
 bool StackSlabs::map_slab_locked() {
     const std::size_t slots = slab_slots_next_;
     const std::size_t bytes = slots * slot_bytes_;
-    void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
-                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    void* memory =
+        ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
     if (memory == MAP_FAILED) return false;
     (void)::madvise(memory, bytes, MADV_NOHUGEPAGE);  // EINVAL: a kernel without huge pages
 

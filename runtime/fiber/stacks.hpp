@@ -91,11 +91,11 @@ class StackSlabs {
 
     const std::size_t slot_bytes_;
     std::mutex mutex_;
-    StackGuard guard_;                        // by mutex_: the best that still works
-    Stack* free_ = nullptr;                   // by mutex_
-    Slab* slabs_ = nullptr;                   // by mutex_: the newest first
-    std::size_t slab_slots_next_;             // by mutex_
-    std::atomic<std::size_t> taken_{0};       // written under mutex_, read by anyone; so the next two
+    StackGuard guard_;                   // by mutex_: the best that still works
+    Stack* free_ = nullptr;              // by mutex_
+    Slab* slabs_ = nullptr;              // by mutex_: the newest first
+    std::size_t slab_slots_next_;        // by mutex_
+    std::atomic<std::size_t> taken_{0};  // written under mutex_, read by anyone; so the next two
     std::atomic<std::size_t> made_{0};
     std::atomic<std::size_t> mapped_{0};
 
@@ -113,7 +113,8 @@ class StackCache {
 
     /// As StackSlabs::take.
     [[nodiscard]] Stack* take() {
-        if (count_ == 0 && !refill()) [[unlikely]] return nullptr;
+        if (count_ == 0 && !refill()) [[unlikely]]
+            return nullptr;
         return pile_[--count_];
     }
     /// As StackSlabs::give.

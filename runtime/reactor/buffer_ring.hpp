@@ -38,21 +38,21 @@ class BufferRing {
     [[nodiscard]] std::uint32_t& next(std::uint32_t id) noexcept { return next_[id]; }
     [[nodiscard]] std::uint32_t& length(std::uint32_t id) noexcept { return length_[id]; }
 
-    void taken() noexcept { ++outstanding_; }         ///< owner: a completion carried a buffer
-    void recycle(std::uint32_t id) noexcept;          ///< owner only
-    void give_back(std::uint32_t id) noexcept;        ///< any thread
-    void collect() noexcept;                          ///< owner: recycle what others gave back
+    void taken() noexcept { ++outstanding_; }   ///< owner: a completion carried a buffer
+    void recycle(std::uint32_t id) noexcept;    ///< owner only
+    void give_back(std::uint32_t id) noexcept;  ///< any thread
+    void collect() noexcept;                    ///< owner: recycle what others gave back
     [[nodiscard]] unsigned outstanding() const noexcept { return outstanding_; }
 
   private:
     io_uring_buf_ring* ring_ = nullptr;
-    char* memory_ = nullptr;                         // mapped; unmapped by the destructor
+    char* memory_ = nullptr;  // mapped; unmapped by the destructor
     std::vector<std::uint32_t> next_;
     std::vector<std::uint32_t> length_;
     unsigned count_ = 0;
     unsigned bytes_ = 0;
-    unsigned outstanding_ = 0;                       // written by the owner
-    std::atomic<std::uint32_t> returned_{kNone};     // pushed by any thread, exchanged by the owner
+    unsigned outstanding_ = 0;                    // written by the owner
+    std::atomic<std::uint32_t> returned_{kNone};  // pushed by any thread, exchanged by the owner
 };
 
 }  // namespace spindle::runtime

@@ -91,8 +91,8 @@ void Reactor::start_timer(Wait& wait, std::chrono::nanoseconds timeout, bool dra
     wait.drainable = drainable;
     // Without a deadline the wait still stands in the wheel, so that drain and stop find it.
     const auto nanoseconds = static_cast<std::uint64_t>(timeout.count());
-    const std::uint64_t deadline = timeout.count() == 0 ? UINT64_MAX / 2
-                                                        : (now_ + nanoseconds + kNanosecondsPerTick - 1) / kNanosecondsPerTick;
+    const std::uint64_t deadline =
+        timeout.count() == 0 ? UINT64_MAX / 2 : (now_ + nanoseconds + kNanosecondsPerTick - 1) / kNanosecondsPerTick;
     wheel_.schedule(wait, deadline);
 }
 
@@ -144,7 +144,8 @@ void Reactor::submit_and_wait() noexcept {
     if (next) {
         const std::uint64_t at = *next * kNanosecondsPerTick;
         const std::uint64_t wait = at > now_ ? at - now_ : 1;
-        __kernel_timespec timeout{static_cast<long long>(wait / 1'000'000'000U), static_cast<long long>(wait % 1'000'000'000U)};
+        __kernel_timespec timeout{static_cast<long long>(wait / 1'000'000'000U),
+                                  static_cast<long long>(wait % 1'000'000'000U)};
         status = io_uring_submit_and_wait_timeout(&ring_, &cqe, 1, &timeout, nullptr);
     } else {
         status = io_uring_submit_and_wait(&ring_, 1);
@@ -181,9 +182,8 @@ void Reactor::wake() noexcept {
 
 void Reactor::arm_wake() noexcept {
     wake_armed_ = true;
-    file(wake_operation_, [this](io_uring_sqe* sqe) {
-        io_uring_prep_read(sqe, wake_descriptor_, &wake_value_, sizeof wake_value_, 0);
-    });
+    file(wake_operation_,
+         [this](io_uring_sqe* sqe) { io_uring_prep_read(sqe, wake_descriptor_, &wake_value_, sizeof wake_value_, 0); });
 }
 
 // Under Sharing::migrating the read belongs to the thread that filed it and fails with -ECANCELED when

@@ -29,8 +29,8 @@ class Reactor {
   public:
     struct Options {
         Sharing sharing = Sharing::one_thread;
-        unsigned entries = 1024;       ///< submission queue; halved down to 64 while the kernel says ENOMEM
-        unsigned buffers = 1024;       ///< provided receive buffers, power of two
+        unsigned entries = 1024;  ///< submission queue; halved down to 64 while the kernel says ENOMEM
+        unsigned buffers = 1024;  ///< provided receive buffers, power of two
         unsigned buffer_bytes = 4096;
     };
 
@@ -42,7 +42,6 @@ class Reactor {
     ~Reactor();
     Reactor(const Reactor&) = delete;
     Reactor& operator=(const Reactor&) = delete;
-
 
     /// Files `operation` as `prep(sqe)` prepares it (io_uring_prep_*); in flight until its last completion.
     /// Submits first if the queue is full.

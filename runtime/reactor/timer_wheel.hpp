@@ -24,7 +24,7 @@ struct Timer {
     using Fire = void (*)(Timer&, Fired);
 
     Timer* next = nullptr;
-    Timer** link = nullptr;  ///< what points at this timer; null while not scheduled
+    Timer** link = nullptr;      ///< what points at this timer; null while not scheduled
     std::uint64_t deadline = 0;  ///< in ticks of the wheel
     Fire fire = nullptr;
     bool drainable = false;

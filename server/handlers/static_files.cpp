@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/handlers/static_files.hpp"
 
+#include <fmt/format.h>
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <ctime>
-#include <fmt/format.h>
 #include <memory>
 #include <ranges>
 #include <system_error>
@@ -105,8 +105,8 @@ task<std::expected<Found, int>> open_in(const Root& root, const std::string& pat
 /// Changes whenever the file does: replaced, rewritten or touched.
 std::string etag_of(const struct stat& status) {
     return fmt::format("\"{:x}.{:x}-{:x}-{:x}\"", static_cast<std::uint64_t>(status.st_mtim.tv_sec),
-                       static_cast<std::uint64_t>(status.st_mtim.tv_nsec),
-                       static_cast<std::uint64_t>(status.st_size), static_cast<std::uint64_t>(status.st_ino));
+                       static_cast<std::uint64_t>(status.st_mtim.tv_nsec), static_cast<std::uint64_t>(status.st_size),
+                       static_cast<std::uint64_t>(status.st_ino));
 }
 
 std::string date_of(std::time_t time) {
@@ -120,7 +120,8 @@ Response redirect_to_folder(const Request& request) {
     std::string location = "/";
     for (const char c : std::string_view(request.path).substr(1)) {
         const auto byte = static_cast<unsigned char>(c);
-        const bool plain = std::isalnum(byte) != 0 || std::string_view("-._~/!$&'()*+,;=:@").find(c) != std::string_view::npos;
+        const bool plain =
+            std::isalnum(byte) != 0 || std::string_view("-._~/!$&'()*+,;=:@").find(c) != std::string_view::npos;
         if (location == "/" && c == '/') continue;
         if (plain) location += c;
         else location += fmt::format("%{:02X}", byte);

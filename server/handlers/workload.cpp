@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/handlers/workload.hpp"
 
+#include <fmt/format.h>
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <chrono>
 #include <ctime>
-#include <fmt/format.h>
 #include <stdexcept>
 
 #include <unistd.h>
@@ -36,9 +36,9 @@ std::expected<std::uint64_t, Response> read_parameter(const Request& request, co
     std::uint64_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error == std::errc{} && end == text.data() + text.size() && value <= parameter.max) return value;
-    return std::unexpected(Response::text(
-        400, fmt::format("{0}: a whole number of {1} from 0 to {2}, for example {3}?{0}=100\n", parameter.name,
-                         parameter.unit, parameter.max, request.path)));
+    return std::unexpected(
+        Response::text(400, fmt::format("{0}: a whole number of {1} from 0 to {2}, for example {3}?{0}=100\n",
+                                        parameter.name, parameter.unit, parameter.max, request.path)));
 }
 
 Response answer(std::string_view content_type, http::Body body) {
@@ -78,9 +78,9 @@ Response json(Request&, Context&) {
 
 Response backend(Request&, Context& context) {
     const runtime::WorkerIdentity identity = runtime::current_identity();
-    Response response = answer("application/json",
-                               fmt::format(R"({{"backend":"{}","process":{},"worker":{},"thread":{}}})",
-                                           context.backend, ::getpid(), identity.worker, identity.thread));
+    Response response =
+        answer("application/json", fmt::format(R"({{"backend":"{}","process":{},"worker":{},"thread":{}}})",
+                                               context.backend, ::getpid(), identity.worker, identity.thread));
     response.set("Cache-Control", "no-store");
     return response;
 }

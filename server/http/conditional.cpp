@@ -17,9 +17,8 @@ std::string_view opaque(std::string_view etag) noexcept {
 /// The field may come on several lines, which count as one list (section 5.3).
 template <class Predicate>
 bool any_line(const Request& request, std::string_view name, Predicate predicate) {
-    return std::ranges::any_of(request.fields, [&](const Field& field) {
-        return iequals(field.name, name) && predicate(field.value);
-    });
+    return std::ranges::any_of(request.fields,
+                               [&](const Field& field) { return iequals(field.name, name) && predicate(field.value); });
 }
 
 }  // namespace

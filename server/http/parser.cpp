@@ -31,8 +31,9 @@ bool single_spaces_around(std::string_view target) noexcept {
 
 // A span that may come in adjacent pieces.
 void extend(std::string_view& view, const char* at, std::size_t length) noexcept {
-    view = view.data() != nullptr && view.data() + view.size() == at ? std::string_view(view.data(), view.size() + length)
-                                                                      : std::string_view(at, length);
+    view = view.data() != nullptr && view.data() + view.size() == at
+               ? std::string_view(view.data(), view.size() + length)
+               : std::string_view(at, length);
 }
 
 Method method_of(const llhttp_t& llhttp) noexcept {
@@ -60,7 +61,9 @@ struct RequestParser::Callbacks {
     static int on_url(llhttp_t* llhttp, const char* at, std::size_t length) {
         RequestParser& parser = self(llhttp);
         extend(parser.request_->target, at, length);
-        return parser.request_->target.size() > parser.limits_->target_bytes ? parser.refuse(ParseError::target_too_long) : 0;
+        return parser.request_->target.size() > parser.limits_->target_bytes
+                   ? parser.refuse(ParseError::target_too_long)
+                   : 0;
     }
 
     static int on_header_field(llhttp_t* llhttp, const char* at, std::size_t length) {
@@ -97,7 +100,9 @@ struct RequestParser::Callbacks {
         RequestParser& parser = self(llhttp);
         parser.overhead_bytes_ = 0;
         // Known before the data comes: a chunk that will pass the limit is refused at once.
-        return parser.body_bytes_ + llhttp->content_length > parser.limits_->body_bytes ? parser.refuse(ParseError::body_too_large) : 0;
+        return parser.body_bytes_ + llhttp->content_length > parser.limits_->body_bytes
+                   ? parser.refuse(ParseError::body_too_large)
+                   : 0;
     }
 
     static int on_chunk_extension_name(llhttp_t* llhttp, const char*, std::size_t length) {
@@ -295,7 +300,8 @@ Event RequestParser::parse_body(std::string_view bytes, std::string_view& chunk)
     bytes_end_ = bytes.data() + bytes.size();
     if (llhttp_get_errno(&llhttp_) == HPE_PAUSED) llhttp_resume(&llhttp_);
     const llhttp_errno_t status = llhttp_execute(&llhttp_, bytes.data(), bytes.size());
-    consumed_ = status == HPE_OK ? bytes.size() : static_cast<std::size_t>(llhttp_get_error_pos(&llhttp_) - bytes.data());
+    consumed_ =
+        status == HPE_OK ? bytes.size() : static_cast<std::size_t>(llhttp_get_error_pos(&llhttp_) - bytes.data());
     chunk = chunk_;
     if (body_bytes_ > limits_->body_bytes) return fail(ParseError::body_too_large);
     if (status != HPE_OK && status != HPE_PAUSED) return fail(ParseError::malformed);

@@ -89,10 +89,10 @@ class RequestParser {
     std::size_t consumed_ = 0;
     std::uint32_t overhead_bytes_ = 0;  ///< of extensions of this chunk, or of trailers
     bool in_body_ = false;
-    bool name_complete_ = false;        ///< the last field's: what comes is its value, or the next name
-    bool extension_named_ = false;      ///< the chunk extension under way has a name
+    bool name_complete_ = false;    ///< the last field's: what comes is its value, or the next name
+    bool extension_named_ = false;  ///< the chunk extension under way has a name
     bool message_complete_ = false;
-    bool refused_ = false;              ///< by a callback of ours, not by llhttp
+    bool refused_ = false;  ///< by a callback of ours, not by llhttp
     ParseError error_{};
 };
 

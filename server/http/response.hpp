@@ -52,7 +52,7 @@ struct ResponseField {
 
 struct Response {
     std::uint16_t status = 200;
-    std::string_view content_type;  ///< static lifetime (a literal or the MIME table); empty: no Content-Type
+    std::string_view content_type;      ///< static lifetime (a literal or the MIME table); empty: no Content-Type
     std::vector<ResponseField> fields;  ///< others, in order; CR, LF and NUL in them make the response a 500
     Body body;
     bool close = false;  ///< end the connection after this response

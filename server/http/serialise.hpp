@@ -17,7 +17,7 @@ enum class Framing : std::uint8_t { content_length, chunked, until_close };
 struct HeadOptions {
     std::string_view date;  ///< IMF-fixdate, made once a second
     bool keep_alive = true;
-    bool http10 = false;    ///< the request's version: a kept connection must be said
+    bool http10 = false;  ///< the request's version: a kept connection must be said
     Framing framing = Framing::content_length;
     std::uint64_t content_length = 0;
 };

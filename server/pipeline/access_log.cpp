@@ -17,10 +17,10 @@ using std::chrono::nanoseconds;
 /// A cache line of its own, so that two workers' locks do not share one.
 struct alignas(64) AccessLog::Buffer {
     std::mutex mutex;
-    std::string lines;              ///< whole lines, waiting
-    nanoseconds tried_at{};         ///< last write to the sink, successful or not (steady)
-    bool failing = false;           ///< the last one left something behind
-    std::string stamp;              ///< of stamp_second; in JSON its milliseconds are patched
+    std::string lines;       ///< whole lines, waiting
+    nanoseconds tried_at{};  ///< last write to the sink, successful or not (steady)
+    bool failing = false;    ///< the last one left something behind
+    std::string stamp;       ///< of stamp_second; in JSON its milliseconds are patched
     std::int64_t stamp_second = -1;
 };
 
@@ -49,13 +49,11 @@ std::string_view current_stamp(config::LogFormat format, std::string& stamp, std
 
 }  // namespace
 
-AccessLog::AccessLog(const config::Log& log, unsigned buffers)
-    : format_(log.format), path_(log.access_path) {
+AccessLog::AccessLog(const config::Log& log, unsigned buffers) : format_(log.format), path_(log.access_path) {
     for (unsigned i = 0; i < std::max(1u, buffers); ++i) buffers_.push_back(std::make_unique<Buffer>());
 }
 
-std::expected<std::unique_ptr<AccessLog>, std::string> AccessLog::open(const config::Log& log,
-                                                                       unsigned buffers) {
+std::expected<std::unique_ptr<AccessLog>, std::string> AccessLog::open(const config::Log& log, unsigned buffers) {
     std::unique_ptr<AccessLog> access_log(new AccessLog(log, buffers));
     if (!log.access) return access_log;
     auto sink = DescriptorSink::open(log.access_path);

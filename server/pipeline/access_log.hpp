@@ -31,8 +31,8 @@ struct AccessRecord {
     std::string_view target;
     std::string_view host;
     std::uint16_t status = 0;
-    std::uint64_t bytes_in = 0;   ///< of the request, head and body, as received
-    std::uint64_t bytes_out = 0;  ///< of the response's body
+    std::uint64_t bytes_in = 0;           ///< of the request, head and body, as received
+    std::uint64_t bytes_out = 0;          ///< of the response's body
     std::chrono::nanoseconds duration{};  ///< first byte of the request to last byte handed over
     std::string_view version = "HTTP/1.1";
     std::string_view referer;
@@ -52,8 +52,8 @@ class AccessLog {
   public:
     /// `buffers`: how many workers write in this process. Opens nothing when the access log is off.
     /// May be opened before a fork; each process then has buffers of its own.
-    [[nodiscard]] static std::expected<std::unique_ptr<AccessLog>, std::string> open(
-        const config::Log& log, unsigned buffers);
+    [[nodiscard]] static std::expected<std::unique_ptr<AccessLog>, std::string> open(const config::Log& log,
+                                                                                     unsigned buffers);
     ~AccessLog();  ///< flushes
 
     [[nodiscard]] bool enabled() const noexcept { return sink_ != nullptr; }

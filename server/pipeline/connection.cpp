@@ -30,8 +30,7 @@ std::optional<std::string_view> small_body(const Response& response, std::size_t
 }  // namespace
 
 template <class Stream>
-Connection<Stream>::Connection(Server& server, int descriptor)
-    : server_(server), stream_(descriptor) {}
+Connection<Stream>::Connection(Server& server, int descriptor) : server_(server), stream_(descriptor) {}
 
 // ---- the loop
 
@@ -273,7 +272,7 @@ task<bool> Connection<Stream>::send_response(Response& response, bool keep_alive
     if (small_body(response, kInlineBodyMax)) {
         const bool valid = append_small(response, keep_alive);
         const bool flushed = co_await flush();
-        co_return valid && flushed;
+        co_return valid&& flushed;
     }
     const bool head_only = exchange_->request.method == http::Method::head;
     std::uint64_t sent_bytes = http::body_length(response);
@@ -307,7 +306,8 @@ task<bool> Connection<Stream>::send_file(const http::FileBody& file) {
         chunk.resize(std::min<std::uint64_t>(end - offset, kFileChunkBytes));
         const auto read = co_await runtime::read_at(file.descriptor(), chunk, offset);
         if (!read || *read == 0) co_return false;
-        const auto result = co_await stream_.send_all(std::string_view(chunk).substr(0, *read), server_.config().timeouts.write);
+        const auto result =
+            co_await stream_.send_all(std::string_view(chunk).substr(0, *read), server_.config().timeouts.write);
         sent = result.has_value();
         offset += *read;
     }
@@ -316,17 +316,20 @@ task<bool> Connection<Stream>::send_file(const http::FileBody& file) {
 
 // A body that cannot be finished ends without its last chunk: the client sees that it is not whole.
 template <class Stream>
-task<typename Connection<Stream>::Streamed> Connection<Stream>::send_stream(Response& response, bool keep_alive, RequestBody& body) {
-    const std::unique_ptr<http::BodyStream> stream = std::move(std::get<std::unique_ptr<http::BodyStream>>(response.body));
+task<typename Connection<Stream>::Streamed> Connection<Stream>::send_stream(Response& response, bool keep_alive,
+                                                                            RequestBody& body) {
+    const std::unique_ptr<http::BodyStream> stream =
+        std::move(std::get<std::unique_ptr<http::BodyStream>>(response.body));
     ResponseBody writer(*this, response, keep_alive, body);
     bool whole = true;
-    if (exchange_->request.method != http::Method::head) whole = co_await produce(static_cast<StreamedBody&>(*stream), writer);
+    if (exchange_->request.method != http::Method::head)
+        whole = co_await produce(static_cast<StreamedBody&>(*stream), writer);
     if (body.failed() && !writer.begun()) co_return Streamed::not_begun;
     whole = whole && !body.failed() && !body.broken() && writer.begin();
     if (whole && exchange_->request.method != http::Method::head) writer.end();
     if (whole) whole = co_await flush();
     log(response.status, writer.written());
-    co_return whole && writer.keeps_alive() == keep_alive ? Streamed::whole : Streamed::cut;
+    co_return whole&& writer.keeps_alive() == keep_alive ? Streamed::whole : Streamed::cut;
 }
 
 template <class Stream>
@@ -372,7 +375,8 @@ bool Connection<Stream>::append_small(const Response& response, bool keep_alive)
 }
 
 template <class Stream>
-bool Connection<Stream>::append_head(const Response& response, bool keep_alive, http::Framing framing, std::uint64_t length) {
+bool Connection<Stream>::append_head(const Response& response, bool keep_alive, http::Framing framing,
+                                     std::uint64_t length) {
     ++requests_;
     WorkerState& worker = server_.worker_state();
     worker.requests.add();
@@ -384,8 +388,11 @@ bool Connection<Stream>::append_head(const Response& response, bool keep_alive, 
     if (http::append_head(exchange_->output, response, options)) return true;
     spdlog::error("a handler set a response field with a name or value that HTTP forbids; answered 500");
     const Response failed = Response::text(500, {});
-    const http::HeadOptions plain{.date = worker.date(), .keep_alive = false, .http10 = options.http10,
-                                  .framing = http::Framing::content_length, .content_length = 0};
+    const http::HeadOptions plain{.date = worker.date(),
+                                  .keep_alive = false,
+                                  .http10 = options.http10,
+                                  .framing = http::Framing::content_length,
+                                  .content_length = 0};
     [[maybe_unused]] const bool valid = http::append_head(exchange_->output, failed, plain);
     return false;
 }
@@ -399,7 +406,8 @@ bool Connection<Stream>::wants_keep_alive() noexcept {
 
 template <class Stream>
 void Connection<Stream>::log(std::uint16_t status, std::uint64_t body_bytes) noexcept {
-    if (server_.access_log().enabled()) server_.log_request(exchange_->request, stream_.descriptor(), status, body_bytes, exchange_->started);
+    if (server_.access_log().enabled())
+        server_.log_request(exchange_->request, stream_.descriptor(), status, body_bytes, exchange_->started);
 }
 
 // ---- the stream

@@ -38,11 +38,11 @@ class Connection {
   private:
     /// How a request ended up, or what it needs.
     enum class Next : std::uint8_t {
-        go_on,    ///< with the next request, or with more bytes
-        slow,     ///< the request at the start of exchange.input needs answer_slowly()
-        flush,    ///< much output waits: send it, then go on with exchange.input
-        close,    ///< after flushing
-        linger,   ///< after flushing, and the client may still be sending
+        go_on,   ///< with the next request, or with more bytes
+        slow,    ///< the request at the start of exchange.input needs answer_slowly()
+        flush,   ///< much output waits: send it, then go on with exchange.input
+        close,   ///< after flushing
+        linger,  ///< after flushing, and the client may still be sending
     };
 
     /// How a body of unknown length ended up.
@@ -81,7 +81,8 @@ class Connection {
 
     // Answers
     [[nodiscard]] bool append_small(const Response& response, bool keep_alive);
-    [[nodiscard]] bool append_head(const Response& response, bool keep_alive, http::Framing framing, std::uint64_t length);
+    [[nodiscard]] bool append_head(const Response& response, bool keep_alive, http::Framing framing,
+                                   std::uint64_t length);
     [[nodiscard]] bool wants_keep_alive() noexcept;
     void log(std::uint16_t status, std::uint64_t body_bytes) noexcept;
 
@@ -90,10 +91,10 @@ class Connection {
     runtime::task<bool> flush();
     runtime::task<void> linger();
 
-    static constexpr std::size_t kOutputBytesMax = 256 * 1024;   ///< pipelined answers held before a flush
-    static constexpr std::size_t kInlineBodyMax = 64 * 1024;     ///< bodies copied behind their head
+    static constexpr std::size_t kOutputBytesMax = 256 * 1024;  ///< pipelined answers held before a flush
+    static constexpr std::size_t kInlineBodyMax = 64 * 1024;    ///< bodies copied behind their head
     static constexpr std::size_t kFileChunkBytes = 256 * 1024;
-    static constexpr std::uint64_t kDrainBytesMax = 64 * 1024;   ///< of a body that the handler left unread
+    static constexpr std::uint64_t kDrainBytesMax = 64 * 1024;  ///< of a body that the handler left unread
     static constexpr std::uint64_t kLingerBytesMax = 1024 * 1024;
     static constexpr std::chrono::seconds kLingerTime{2};
 

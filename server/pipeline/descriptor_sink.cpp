@@ -19,8 +19,7 @@ constexpr std::size_t kFileBatch = 64 * 1024;
 
 }  // namespace
 
-std::expected<std::shared_ptr<DescriptorSink>, std::string> DescriptorSink::open(
-    const std::string& path) {
+std::expected<std::shared_ptr<DescriptorSink>, std::string> DescriptorSink::open(const std::string& path) {
     if (path == "stdout") return over_standard_stream(STDOUT_FILENO);
     if (path == "stderr") return over_standard_stream(STDERR_FILENO);
     // Non-blocking for the case that the path names a FIFO without a reader: open would wait for one.
@@ -31,7 +30,7 @@ std::expected<std::shared_ptr<DescriptorSink>, std::string> DescriptorSink::open
                                ": create its folder, give this user the right to write there, or "
                                "change the path in [log]");
     }
-    struct stat status {};
+    struct stat status{};
     const bool known = ::fstat(descriptor, &status) == 0;
     const bool regular = known && S_ISREG(status.st_mode);
     const bool pipe = known && S_ISFIFO(status.st_mode);
@@ -40,15 +39,14 @@ std::expected<std::shared_ptr<DescriptorSink>, std::string> DescriptorSink::open
 }
 
 std::shared_ptr<DescriptorSink> DescriptorSink::over_standard_stream(int number) {
-    struct stat status {};
+    struct stat status{};
     const bool known = ::fstat(number, &status) == 0;
     if (known && (S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode))) {
         // O_NONBLOCK belongs to the open description, which the shell shares with us: open it again.
         const std::string again = "/proc/self/fd/" + std::to_string(number);
         const int own = ::open(again.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         if (own >= 0) {
-            return std::shared_ptr<DescriptorSink>(
-                new DescriptorSink(own, Kind::own_stream, S_ISFIFO(status.st_mode)));
+            return std::shared_ptr<DescriptorSink>(new DescriptorSink(own, Kind::own_stream, S_ISFIFO(status.st_mode)));
         }
     }
     // A redirected file keeps the shared description: a second one would have its own offset and
@@ -57,8 +55,7 @@ std::shared_ptr<DescriptorSink> DescriptorSink::over_standard_stream(int number)
                       : S_ISSOCK(status.st_mode)        ? Kind::socket
                                                         : Kind::shared_stream;
     const int copy = ::fcntl(number, F_DUPFD_CLOEXEC, 3);
-    return std::shared_ptr<DescriptorSink>(
-        new DescriptorSink(copy, kind, known && S_ISFIFO(status.st_mode)));
+    return std::shared_ptr<DescriptorSink>(new DescriptorSink(copy, kind, known && S_ISFIFO(status.st_mode)));
 }
 
 DescriptorSink::~DescriptorSink() {
@@ -121,10 +118,9 @@ long DescriptorSink::write_once(std::string_view bytes) noexcept {
             pollfd ready{descriptor_, POLLOUT, 0};
             if (::poll(&ready, 1, 0) == 0) return -EAGAIN;
         }
-        const ssize_t written =
-            kind_ == Kind::socket
-                ? ::send(descriptor_, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL)
-                : ::write(descriptor_, bytes.data(), bytes.size());
+        const ssize_t written = kind_ == Kind::socket
+                                    ? ::send(descriptor_, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL)
+                                    : ::write(descriptor_, bytes.data(), bytes.size());
         if (written >= 0) return written;
         if (errno != EINTR) return -errno;
     }

@@ -21,8 +21,7 @@ class DescriptorSink final : public spdlog::sinks::base_sink<std::mutex> {
   public:
     /// `path` is "stdout", "stderr" or a file's path (created with mode 0640, appended to).
     /// The error is one line that names the path and the cause.
-    [[nodiscard]] static std::expected<std::shared_ptr<DescriptorSink>, std::string> open(
-        const std::string& path);
+    [[nodiscard]] static std::expected<std::shared_ptr<DescriptorSink>, std::string> open(const std::string& path);
 
     ~DescriptorSink() override;
     DescriptorSink(const DescriptorSink&) = delete;
@@ -50,8 +49,7 @@ class DescriptorSink final : public spdlog::sinks::base_sink<std::mutex> {
         shared_stream,  ///< the same, but the open description is the parent's: ask poll first
         socket,
     };
-    DescriptorSink(int descriptor, Kind kind, bool pipe) noexcept
-        : descriptor_(descriptor), kind_(kind), pipe_(pipe) {}
+    DescriptorSink(int descriptor, Kind kind, bool pipe) noexcept : descriptor_(descriptor), kind_(kind), pipe_(pipe) {}
     static std::shared_ptr<DescriptorSink> over_standard_stream(int number);
 
     Outcome write_lines_locked(std::string_view lines) noexcept;

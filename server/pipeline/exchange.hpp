@@ -17,11 +17,11 @@ namespace spindle::pipeline {
 
 struct Exchange {
     http::RequestParser parser;
-    http::Request request;   ///< views into `input` or into the receive buffer
-    std::string input;       ///< bytes kept beyond their receive buffer, from the start of a request head
-    std::string output;      ///< answers not yet sent, in order
+    http::Request request;  ///< views into `input` or into the receive buffer
+    std::string input;      ///< bytes kept beyond their receive buffer, from the start of a request head
+    std::string output;     ///< answers not yet sent, in order
     std::optional<http::Response> response;  ///< made already, but too large to send without waiting
-    std::uint64_t started = 0;  ///< reactor time of the head's first byte, ns
+    std::uint64_t started = 0;               ///< reactor time of the head's first byte, ns
 
     [[nodiscard]] bool grew_large() const noexcept {
         return input.capacity() > kKeptBytesMax || output.capacity() > kKeptBytesMax;

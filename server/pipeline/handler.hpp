@@ -19,8 +19,8 @@
 #include <utility>
 #include <variant>
 
-#include "runtime/task.hpp"
 #include "runtime/error.hpp"
+#include "runtime/task.hpp"
 #include "server/http/request.hpp"
 #include "server/http/response.hpp"
 
@@ -61,8 +61,8 @@ class StreamedBody final : public http::BodyStream {
 
 /// What a handler may ask about where it runs. Lives as long as the request.
 struct Context {
-    std::string_view route;    ///< the route's path, as configured
-    std::string_view backend;  ///< "event_loop" or "fiber"
+    std::string_view route;      ///< the route's path, as configured
+    std::string_view backend;    ///< "event_loop" or "fiber"
     BodyReader* body = nullptr;  ///< never null while a handler runs
 };
 

@@ -7,8 +7,8 @@
 
 #include "runtime/socket.hpp"
 #include "runtime/worker.hpp"
-#include "server/pipeline/peer_address.hpp"
 #include "server/pipeline/connection.hpp"
+#include "server/pipeline/peer_address.hpp"
 
 namespace spindle::pipeline {
 
@@ -21,8 +21,7 @@ Server::Server(const config::Config& config, std::vector<Route> routes, AccessLo
       router_(std::move(routes)),
       log_(log),
       backend_(backend) {
-    const unsigned workers =
-        std::max(config.concurrency.event_loop.processes, config.concurrency.fiber.processors);
+    const unsigned workers = std::max(config.concurrency.event_loop.processes, config.concurrency.fiber.processors);
     for (unsigned i = 0; i < workers; ++i) workers_.push_back(std::make_unique<WorkerState>());
 }
 
@@ -35,12 +34,13 @@ runtime::Service Server::service(std::span<const int> listeners) {
             .on_ready = {},
             .on_stall = [this](const runtime::Stall& stall) { report_stall(stall); },
             .drain_timeout = config_.timeouts.drain,
-            .abandon = [this] {
-                log_.flush();
-                spdlog::warn("a handler did not end within timeouts.drain; ending without it");
-                spdlog::shutdown();
-                std::_Exit(0);
-            }};
+            .abandon =
+                [this] {
+                    log_.flush();
+                    spdlog::warn("a handler did not end within timeouts.drain; ending without it");
+                    spdlog::shutdown();
+                    std::_Exit(0);
+                }};
 }
 
 runtime::task<void> Server::serve(int descriptor) {
@@ -56,7 +56,8 @@ void Server::log_request(const Request& request, int descriptor, std::uint16_t s
     const runtime::Worker& worker = runtime::current_worker();
     timespec now{};
     ::clock_gettime(CLOCK_MONOTONIC, &now);
-    const auto passed = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U + static_cast<std::uint64_t>(now.tv_nsec) - started;
+    const auto passed =
+        static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U + static_cast<std::uint64_t>(now.tv_nsec) - started;
     log_.write(worker.index, {.remote = peer_address(descriptor, peer),
                               .method = request.method_name,
                               .target = request.target,
@@ -81,16 +82,19 @@ void Server::report_stall(const runtime::Stall& stall) noexcept {
     const auto milliseconds = std::chrono::duration<double, std::milli>(stall.lasted).count();
     const char* route = stall.route == nullptr ? "(no handler)" : stall.route;
     if (stall.backend == std::string_view("event_loop")) {
-        spdlog::warn("event loop of worker {} is frozen: the handler of route {} has been running for {:.0f} ms; "
-                     "nothing else is served meanwhile (declare it blocking, or use backend = \"fiber\")",
-                     stall.worker, route, milliseconds);
+        spdlog::warn(
+            "event loop of worker {} is frozen: the handler of route {} has been running for {:.0f} ms; "
+            "nothing else is served meanwhile (declare it blocking, or use backend = \"fiber\")",
+            stall.worker, route, milliseconds);
     } else if (stall.handed_off) {
-        spdlog::debug("processor {} was handed to another thread: the handler of route {} has been running for {:.1f} ms",
-                      stall.worker, route, milliseconds);
+        spdlog::debug(
+            "processor {} was handed to another thread: the handler of route {} has been running for {:.1f} ms",
+            stall.worker, route, milliseconds);
     } else {
-        spdlog::warn("processor {} is stuck in the handler of route {} and no thread is left to take it over: "
-                     "raise concurrency.fiber.threads_max",
-                     stall.worker, route);
+        spdlog::warn(
+            "processor {} is stuck in the handler of route {} and no thread is left to take it over: "
+            "raise concurrency.fiber.threads_max",
+            stall.worker, route);
     }
 }
 

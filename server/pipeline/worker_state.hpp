@@ -43,8 +43,8 @@ class WorkerState {
     }
 
     runtime::Counter requests;
-    runtime::Counter handler_errors;   ///< exceptions out of handlers
-    runtime::Counter refused;          ///< requests answered by the protocol table, not by a handler
+    runtime::Counter handler_errors;  ///< exceptions out of handlers
+    runtime::Counter refused;         ///< requests answered by the protocol table, not by a handler
 
   private:
     static constexpr std::size_t kSpareMax = 64;

@@ -34,7 +34,9 @@ struct SocketAddress {
 std::unexpected<std::string> failure(std::string_view address, int error) {
     std::string_view advice;
     if (error == EADDRINUSE) advice = " (another server has it; end that one, or listen elsewhere)";
-    if (error == EACCES) advice = " (ports below 1024 need root or CAP_NET_BIND_SERVICE; a unix socket needs a folder that may be written)";
+    if (error == EACCES)
+        advice =
+            " (ports below 1024 need root or CAP_NET_BIND_SERVICE; a unix socket needs a folder that may be written)";
     if (error == EADDRNOTAVAIL) advice = " (no network interface of this machine has that address)";
     // glibc's words are "Address already in use".
     return std::unexpected(fmt::format("cannot listen on {}: {}{}", address, ::strerrordesc_np(error), advice));
@@ -91,7 +93,8 @@ std::string url_of(int descriptor) {
     char host[NI_MAXHOST];
     char port[NI_MAXSERV];
     ::getnameinfo(bound.get(), bound.size, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
-    return bound.family() == AF_INET6 ? fmt::format("http://[{}]:{}", host, port) : fmt::format("http://{}:{}", host, port);
+    return bound.family() == AF_INET6 ? fmt::format("http://[{}]:{}", host, port)
+                                      : fmt::format("http://{}:{}", host, port);
 }
 
 }  // namespace
@@ -114,7 +117,8 @@ Listeners::~Listeners() {
 std::expected<Listeners, std::string> Listeners::open(std::span<const config::Listen> listen, unsigned loops) {
     Listeners listeners(loops == 0 ? 1 : loops);
     for (const config::Listen& one : listen) {
-        const auto opened = one.address.starts_with(kUnixPrefix) ? listeners.open_unix(one) : listeners.open_tcp(one, loops > 0);
+        const auto opened =
+            one.address.starts_with(kUnixPrefix) ? listeners.open_unix(one) : listeners.open_tcp(one, loops > 0);
         if (!opened) return std::unexpected(opened.error());
     }
     return listeners;
@@ -148,10 +152,12 @@ std::expected<void, std::string> Listeners::open_unix(const config::Listen& list
     path.copy(unix_address.sun_path, path.size());
     address.size = sizeof unix_address;
 
-    struct stat status {};
+    struct stat status{};
     if (::lstat(path.c_str(), &status) == 0) {
         if (!S_ISSOCK(status.st_mode)) {
-            return std::unexpected(fmt::format("cannot listen on {}: there is a file that is no socket; remove it, or listen elsewhere", listen.address));
+            return std::unexpected(
+                fmt::format("cannot listen on {}: there is a file that is no socket; remove it, or listen elsewhere",
+                            listen.address));
         }
         // Left behind by a server that was killed, unless somebody answers.
         const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -22,7 +22,8 @@ class Listeners {
   public:
     /// `loops`: sockets for each TCP address; 0: one socket, without SO_REUSEPORT, shared by all processors.
     /// The error is one line with address and cause.
-    [[nodiscard]] static std::expected<Listeners, std::string> open(std::span<const config::Listen> listen, unsigned loops);
+    [[nodiscard]] static std::expected<Listeners, std::string> open(std::span<const config::Listen> listen,
+                                                                    unsigned loops);
 
     Listeners(Listeners&& other) noexcept;
     Listeners& operator=(Listeners&&) = delete;

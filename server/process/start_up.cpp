@@ -40,25 +40,27 @@ void raise_descriptor_limit(std::uint64_t connections) {
     limit.rlim_cur = limit.rlim_max;
     ::setrlimit(RLIMIT_NOFILE, &limit);
     if (limit.rlim_cur >= connections + kOtherDescriptors) return;
-    spdlog::warn("limits.connections is {}, but a process may open only {} files: raise its hard limit "
-                 "(ulimit -Hn, LimitNOFILE= of systemd), or lower limits.connections",
-                 connections, limit.rlim_cur);
+    spdlog::warn(
+        "limits.connections is {}, but a process may open only {} files: raise its hard limit "
+        "(ulimit -Hn, LimitNOFILE= of systemd), or lower limits.connections",
+        connections, limit.rlim_cur);
 }
 
 std::string explain_ring_failure(runtime::Error error) {
     std::string_view advice;
     switch (error.code) {
-    case EPERM:
-    case EACCES:
-        advice = "it is forbidden here: set sysctl kernel.io_uring_disabled=0, or, in a container, use a seccomp "
-                 "profile that allows io_uring (docker run --security-opt seccomp=unconfined)";
-        break;
-    case ENOSYS: advice = "this kernel has none: Linux 6.1 or newer, built with CONFIG_IO_URING, is needed"; break;
-    case EINVAL: advice = "this kernel's is too old: Linux 6.1 or newer is needed"; break;
-    case ENOMEM: advice = "memory is short, or RLIMIT_MEMLOCK (ulimit -l) too low"; break;
-    case EMFILE:
-    case ENFILE: advice = "there are no descriptors left: raise RLIMIT_NOFILE (ulimit -n)"; break;
-    default: advice = "see io_uring_setup(2)"; break;
+        case EPERM:
+        case EACCES:
+            advice =
+                "it is forbidden here: set sysctl kernel.io_uring_disabled=0, or, in a container, use a seccomp "
+                "profile that allows io_uring (docker run --security-opt seccomp=unconfined)";
+            break;
+        case ENOSYS: advice = "this kernel has none: Linux 6.1 or newer, built with CONFIG_IO_URING, is needed"; break;
+        case EINVAL: advice = "this kernel's is too old: Linux 6.1 or newer is needed"; break;
+        case ENOMEM: advice = "memory is short, or RLIMIT_MEMLOCK (ulimit -l) too low"; break;
+        case EMFILE:
+        case ENFILE: advice = "there are no descriptors left: raise RLIMIT_NOFILE (ulimit -n)"; break;
+        default: advice = "see io_uring_setup(2)"; break;
     }
     return fmt::format("cannot set up io_uring: {}: {}", error.message(), advice);
 }

@@ -36,7 +36,7 @@ DrainOnSignal::DrainOnSignal(runtime::Backend& backend, bool second_ends) noexce
     backend_to_drain = &backend;
     next_one_ends = false;
     ends_on_second = second_ends;
-    struct sigaction action {};
+    struct sigaction action{};
     action.sa_handler = handle;
     action.sa_flags = SA_RESTART;
     // One at a time: the handler's exchange then needs no more than to be atomic between threads.

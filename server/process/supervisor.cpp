@@ -113,7 +113,8 @@ class Supervisor {
         ::sigemptyset(&child);
         ::sigaddset(&child, SIGCHLD);
         ::pthread_sigmask(SIG_UNBLOCK, &child, nullptr);
-        const int code = supervised_.run(number, [this, number] { [[maybe_unused]] auto written = ::write(ready_out_, &number, sizeof number); });
+        const int code = supervised_.run(
+            number, [this, number] { [[maybe_unused]] auto written = ::write(ready_out_, &number, sizeof number); });
         spdlog::shutdown();
         return code;
     }

@@ -88,13 +88,15 @@ int run_worker(const Worker& worker) {
         figures = backend->figures();
     }
     worker.access_log.flush();
-    if (const std::uint64_t lost = worker.access_log.lost(); lost > 0) spdlog::warn("{} lines of the access log were lost", lost);
+    if (const std::uint64_t lost = worker.access_log.lost(); lost > 0)
+        spdlog::warn("{} lines of the access log were lost", lost);
     spdlog::debug("teardown: connections={} buffers={} fibers={} descriptors={} operations={}", left.connections,
                   left.buffers, left.fibers, open_descriptors() - descriptors_before, left.operations);
-    spdlog::debug("figures: accepted={} accept_errors={} buffers_exhausted={} dispatched={} stalls={} steals={} "
-                  "handoffs={} blocking_calls={} cut={}",
-                  figures.accepted, figures.accept_errors, figures.buffers_exhausted, figures.dispatched,
-                  figures.stalls, figures.steals, figures.handoffs, figures.blocking_calls, figures.cut);
+    spdlog::debug(
+        "figures: accepted={} accept_errors={} buffers_exhausted={} dispatched={} stalls={} steals={} "
+        "handoffs={} blocking_calls={} cut={}",
+        figures.accepted, figures.accept_errors, figures.buffers_exhausted, figures.dispatched, figures.stalls,
+        figures.steals, figures.handoffs, figures.blocking_calls, figures.cut);
     return 0;
 }
 

@@ -19,7 +19,7 @@ struct Worker {
     const std::vector<pipeline::Route>& routes;
     pipeline::AccessLog& access_log;
     std::span<const int> listeners;
-    unsigned number = 0;      ///< among its siblings
+    unsigned number = 0;  ///< among its siblings
     bool supervised = false;
     std::function<void()> on_ready;
 };

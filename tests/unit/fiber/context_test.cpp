@@ -292,12 +292,15 @@ struct BorrowingLoop {
     }
     Stack* fresh() {
         Stack* stack = slabs.take();
-        make_context(stack->context, stack->memory(), [](void* self) {
-            auto* loop = static_cast<BorrowingLoop*>(self);
-            loop->recycle();
-            loop->run();
-            switch_and_abandon(loop->current->context, loop->home);
-        }, this);
+        make_context(
+            stack->context, stack->memory(),
+            [](void* self) {
+                auto* loop = static_cast<BorrowingLoop*>(self);
+                loop->recycle();
+                loop->run();
+                switch_and_abandon(loop->current->context, loop->home);
+            },
+            this);
         return stack;
     }
     void park() {

@@ -89,13 +89,16 @@ void abandon_inside_a_catch_block() {
     static StackSlabs slabs(64 * 1024);
     static Context home;
     static Stack* stack = slabs.take();
-    make_context(stack->context, stack->memory(), [](void*) {
-        try {
-            throw 1;
-        } catch (int) {
-            switch_and_abandon(stack->context, home);
-        }
-    }, nullptr);
+    make_context(
+        stack->context, stack->memory(),
+        [](void*) {
+            try {
+                throw 1;
+            } catch (int) {
+                switch_and_abandon(stack->context, home);
+            }
+        },
+        nullptr);
     switch_context(home, stack->context);
 }
 

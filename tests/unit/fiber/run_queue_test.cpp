@@ -112,8 +112,8 @@ TEST_CASE_TEMPLATE("a thief with a queue more than half full gets nothing", Ring
     CHECK(mine.size() == Ring::kCapacity - 1);
 }
 
-TEST_CASE_TEMPLATE("every item is seen exactly once with an owner and three thieves", Ring, Queue<4>,
-                   Queue<256>, InterruptedQueue<4>, InterruptedQueue<256>) {
+TEST_CASE_TEMPLATE("every item is seen exactly once with an owner and three thieves", Ring, Queue<4>, Queue<256>,
+                   InterruptedQueue<4>, InterruptedQueue<256>) {
     constexpr unsigned kCount = Ring::kCapacity == 4 ? 15'000 : 60'000;
     constexpr int kThieves = 3;
     Items items(kCount);
