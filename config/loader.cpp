@@ -143,7 +143,7 @@ class Loader {
 
     void read_section(const std::string& section, const toml::value& table) {
         for (const auto& [name, value] : table.as_table()) {
-            const std::string key = section.empty() ? name : section + "." + name;
+            const std::string key = section.empty() ? name : fmt::format("{}.{}", section, name);
             if (const auto* option = find_option(config_options(), section, name)) {
                 const std::string problem = set_option(*option, config_, value);
                 if (!problem.empty()) report_.add(place_of(value), problem);

@@ -140,7 +140,8 @@ Rule<Holder> flag(Member member, bool fallback) {
 
 /// Any text for which `holds`.
 template <class Holder, class Member>
-Rule<Holder> text(Member member, std::string_view fallback, std::string allowed, bool (*holds)(std::string_view)) {
+Rule<Holder> text(Member member, std::string_view fallback, const std::string& allowed,
+                  bool (*holds)(std::string_view)) {
     return {.type = "text",
             .default_value = fallback.empty() ? "" : toml_text(fallback),
             .allowed = allowed,
@@ -151,16 +152,17 @@ Rule<Holder> text(Member member, std::string_view fallback, std::string allowed,
             },
             .get =
                 [=](const Holder& holder) {
-                    const std::string set(member(holder));
-                    return set.empty() ? std::string() : toml_text(set);
+                    const auto& value = member(holder);
+                    return value.empty() ? std::string() : toml_text(std::filesystem::path(value).native());
                 }};
 }
 
 template <class Holder, class Member>
-Rule<Holder> texts(Member member, std::string fallback, std::string allowed, bool (*holds)(std::string_view)) {
+Rule<Holder> texts(Member member, std::string_view fallback, const std::string& allowed,
+                   bool (*holds)(std::string_view)) {
     return {
         .type = "list of text",
-        .default_value = std::move(fallback),
+        .default_value = std::string(fallback),
         .allowed = allowed,
         .set = [=](Holder& holder, const toml::value& value) -> Outcome {
             if (!value.is_array()) return std::unexpected(allowed);

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <new>
 
 #include "runtime/worker.hpp"
 
@@ -92,7 +93,13 @@ void Socket::arm() noexcept {
 void Socket::arm_with_own_buffer() noexcept {
     reactor_ = &current_worker().reactor();
     current_worker().counters.buffers_exhausted.add();
-    if (own_buffer_ == nullptr) own_buffer_ = new char[reactor_->buffers().bytes()];
+    if (own_buffer_ == nullptr) own_buffer_ = new (std::nothrow) char[reactor_->buffers().bytes()];
+    if (own_buffer_ == nullptr) {
+        ended_ = true;
+        error_ = ENOMEM;
+        wake_receiver();
+        return;
+    }
     receive_.in_flight = true;
     reactor_->file(receive_, [this](io_uring_sqe* sqe) {
         io_uring_prep_recv(sqe, descriptor_, own_buffer_, reactor_->buffers().bytes(), 0);

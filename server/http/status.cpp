@@ -69,13 +69,13 @@ static_assert(std::ranges::is_sorted(kReasons, {}, &Row::first));
 std::uint16_t status_of(ParseError error) noexcept {
     switch (error) {
         case ParseError::malformed: return 400;
-        case ParseError::head_too_large: return 431;
+        case ParseError::head_too_large:
         case ParseError::too_many_fields: return 431;
         case ParseError::target_too_long: return 414;
         case ParseError::body_too_large: return 413;
         case ParseError::timed_out: return 408;
         case ParseError::unknown_expectation: return 417;
-        case ParseError::unknown_coding: return 501;
+        case ParseError::unknown_coding:
         case ParseError::unknown_method: return 501;
         case ParseError::unsupported_version: return 505;
     }

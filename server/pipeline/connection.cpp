@@ -161,7 +161,7 @@ typename Connection<Stream>::Next Connection<Stream>::answer_at_once() {
 
 template <class Stream>
 Response Connection<Stream>::call_plain(const PlainHandler& handler, const Route& route) noexcept {
-    Context context{.route = route.path, .backend = server_.backend()};
+    Context context{.route = route.path.c_str(), .backend = server_.backend()};
     RequestBody none(*this, {});
     context.body = &none;
     std::string what;
@@ -225,7 +225,7 @@ task<typename Connection<Stream>::Next> Connection<Stream>::answer_slowly() {
     } else if (const auto* plain = std::get_if<PlainHandler>(&route->handler)) {
         response = call_plain(*plain, *route);
     } else {
-        Context context{.route = route->path, .backend = server_.backend(), .body = &body};
+        Context context{.route = route->path.c_str(), .backend = server_.backend(), .body = &body};
         response = co_await call_handler(std::get<CoroutineHandler>(route->handler), context);
     }
     if (body.broken()) co_return Next::close;
@@ -254,7 +254,7 @@ template <class Stream>
 task<Response> Connection<Stream>::call_handler(const CoroutineHandler& handler, Context& context) {
     std::string what;
     try {
-        const runtime::HandlerScope scope(context.route.data());
+        const runtime::HandlerScope scope(context.route);
         task<Response> handling = handler(exchange_->request, context);
         Response response = co_await handling;
         co_return response;

@@ -61,7 +61,7 @@ class StreamedBody final : public http::BodyStream {
 
 /// What a handler may ask about where it runs. Lives as long as the request.
 struct Context {
-    std::string_view route;      ///< the route's path, as configured
+    const char* route = "";      ///< the route's path, as configured
     std::string_view backend;    ///< "event_loop" or "fiber"
     BodyReader* body = nullptr;  ///< never null while a handler runs
 };
