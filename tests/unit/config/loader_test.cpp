@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/loader.hpp"
+
+#include <doctest/doctest.h>
+
+#include <array>
+#include <filesystem>
+#include <fstream>
+
+#include <unistd.h>
+
+#include "config/dump.hpp"
+
+using namespace spindle::config;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr std::array<std::string_view, 3> kHandlers{"plaintext", "sleep", "static"};
+
+/// A folder with spindle.toml and an empty folder "site"; removed at the end.
+class Folder {
+  public:
+    explicit Folder(const std::string& text) {
+        std::string name = (std::filesystem::temp_directory_path() / "spindle_config_XXXXXX").string();
+        path = ::mkdtemp(name.data());
+        std::filesystem::create_directory(path / "site");
+        std::ofstream(path / "spindle.toml") << text;
+    }
+    ~Folder() { std::filesystem::remove_all(path); }
+    Folder(const Folder&) = delete;
+    Folder& operator=(const Folder&) = delete;
+
+    std::expected<Config, std::string> load(const std::vector<std::string>& overrides = {}) const {
+        return spindle::config::load(path / "spindle.toml", overrides, kHandlers);
+    }
+    std::filesystem::path path;
+};
+
+std::string problems(const std::string& text, const std::vector<std::string>& overrides = {}) {
+    const auto config = Folder(text).load(overrides);
+    return config ? "none" : config.error();
+}
+
+bool says(const std::string& report, std::string_view part) {
+    CAPTURE(report);
+    const bool found = report.find(part) != report.npos;
+    CHECK(found);
+    return found;
+}
+
+}  // namespace
+
+TEST_CASE("An empty file is every default, and one listener") {
+    const auto config = Folder("").load();
+    REQUIRE(config);
+    CHECK(config->concurrency.backend == Backend::event_loop);
+    CHECK(config->timeouts.idle == 75s);
+    REQUIRE(config->listen.size() == 1);
+    CHECK(config->listen[0].address == "127.0.0.1:8080");
+}
+
+TEST_CASE("Values are taken from the file, overrides win") {
+    const Folder folder(
+        "[concurrency]\nbackend = \"fiber\"\n[limits]\nbody_bytes = \"2MiB\"\n[[listen]]\naddress = \"[::1]:1\"\n"
+        "[[listen]]\naddress = \"unix:/tmp/x\"\n");
+    auto config = folder.load();
+    REQUIRE(config);
+    CHECK(config->concurrency.backend == Backend::fiber);
+    CHECK(config->limits.body_bytes == 2 << 20);
+    CHECK(config->listen.size() == 2);
+
+    config = folder.load({"concurrency.backend=event_loop", "limits.body_bytes=64KiB", "limits.header_count=7",
+                          "log.access=false", "listen.address=127.0.0.1:0"});
+    REQUIRE(config);
+    CHECK(config->concurrency.backend == Backend::event_loop);
+    CHECK(config->limits.body_bytes == 65536);
+    CHECK(config->limits.header_count == 7);
+    CHECK_FALSE(config->log.access);
+    REQUIRE(config->listen.size() == 1);
+    CHECK(config->listen[0].address == "127.0.0.1:0");
+}
+
+TEST_CASE("A root is relative to the file") {
+    const Folder folder("[[route]]\npath = \"/\"\nhandler = \"static\"\nroot = \"site\"\n");
+    const auto config = folder.load();
+    REQUIRE(config);
+    CHECK(config->routes[0].root == folder.path / "site");
+}
+
+TEST_CASE("Every mistake is reported at once, with place, rule and the nearest right word") {
+    const std::string report = problems(
+        "[concurrency]\nbackend = \"fibre\"\n\n[limits]\nbody_bites = \"1MiB\"\nheader_count = -1\n\n[[listen]]\n"
+        "address = \"127.0.0.1:99999\"\n[timeouts]\nidle = 75\n[lgo]\nx = 1\n");
+    says(report,
+         "spindle.toml:2:11: error: concurrency.backend must be one of \"event_loop\", \"fiber\", not \"fibre\" (did "
+         "you mean \"fiber\"?)");
+    says(report, "    2 | backend = \"fibre\"\n      |           ^~~~~~~");
+    says(report, "spindle.toml:5:1: error: there is no option limits.body_bites (did you mean \"body_bytes\"?)");
+    says(report, "spindle.toml:6:16: error: limits.header_count must be a whole number from 1 to 10000, not -1");
+    says(report, "spindle.toml:9:11: error: listen.address must be");
+    says(report, "spindle.toml:11:8: error: timeouts.idle must be a duration");
+    says(report, "there is no option lgo (did you mean \"log\"?)");
+}
+
+TEST_CASE("TOML that does not parse is reported with its place") {
+    says(problems("[concurrency]\nbackend = \n"), "spindle.toml:2:");
+    says(problems("[limits]\nheader_count = 1\nheader_count = 2\n"), "spindle.toml:3:");
+}
+
+TEST_CASE("Routes are checked against the handlers and the file system") {
+    says(problems("[[route]]\npath = \"/\"\nhandler = \"plaintex\"\n"),
+         "spindle.toml:3:11: error: route.handler must be one of plaintext, sleep, static, not \"plaintex\" (did you "
+         "mean \"plaintext\"?)");
+    says(problems("[[route]]\nhandler = \"plaintext\"\n"), "route.path is missing");
+    says(problems("[[route]]\npath = \"/\"\n"), "route.handler is missing");
+    says(problems("[[route]]\npath = \"/\"\nhandler = \"static\"\n"), "route.root is missing");
+    says(problems("[[route]]\npath = \"/\"\nhandler = \"static\"\nroot = \"none\"\n"), "none is not there");
+    says(problems("[[route]]\npath = \"/\"\nhandler = \"static\"\nroot = \"spindle.toml\"\n"), "is not a folder");
+    says(problems("[[route]]\npath = \"/files\"\nhandler = \"static\"\nroot = \"site\"\n"),
+         "must end with /, as /files/");
+    says(problems("[[route]]\npath = \"/x\"\nhandler = \"sleep\"\nroot = \"site\"\n"),
+         "route.root is for the handler static only");
+    says(problems("[[route]]\npath = \"/x\"\nhandler = \"sleep\"\n[[route]]\npath = \"/x\"\nhandler = \"sleep\"\n"),
+         "spindle.toml:5:8: error: route.path /x is there twice");
+}
+
+TEST_CASE("A wrong override is named as it was typed") {
+    says(problems("", {"concurrency.backend=fibre"}),
+         "--set concurrency.backend=fibre: error: concurrency.backend must be");
+    says(problems("", {"limits.body_bites=1B"}),
+         "there is no option limits.body_bites (did you mean \"limits.body_bytes\"?)");
+    says(problems("", {"limits"}), "an override is OPTION=VALUE");
+    says(problems("", {"log.access=true\nlevel = \"off\""}), "log.access must be true or false");
+}
+
+TEST_CASE("A missing file is named") {
+    const auto config = load("/no/such/file.toml", {}, kHandlers);
+    REQUIRE_FALSE(config);
+    says(config.error(), "/no/such/file.toml: error: the configuration cannot be read: No such file or directory");
+}
+
+TEST_CASE("A dump loads to the same dump") {
+    const Folder folder(
+        "[timeouts]\nidle = \"77s\"\n[[route]]\npath = \"/\"\nhandler = \"static\"\nroot = \"site\"\nindex = "
+        "[\"a\\\"b.html\"]\n");
+    const auto config = folder.load();
+    REQUIRE(config);
+    const std::string text = dump(*config);
+    says(text, "idle = \"77s\"");
+    const Folder again(text);
+    const auto reloaded = again.load();
+    REQUIRE(reloaded);
+    CHECK(dump(*reloaded) == text);
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/http/parser.hpp"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+using namespace spindle::http;
+
+namespace {
+
+/// What became of a message whose bytes arrive in the given pieces.
+struct Parsed {
+    Event event = Event::need_more;
+    ParseError error{};
+    std::string summary;  ///< "GET /path?query HTTP/1.1 host=… fields=N"
+    std::string body;
+    std::string rest;  ///< not consumed: the next request
+};
+
+Parsed parse(const std::string& message, const std::vector<std::size_t>& cuts, const Limits& limits = {}) {
+    RequestParser parser;
+    Request request;
+    parser.reset(limits, request);
+    Parsed result;
+    std::string held;  // a fresh copy each time: views into older bytes would show under a sanitizer
+    std::size_t at = 0;
+    std::size_t piece = 0;
+    bool in_body = false;
+    std::string unread;
+    while (true) {
+        const std::size_t end = piece < cuts.size() ? cuts[piece] : message.size();
+        const std::string bytes = message.substr(at, end - at);
+        at = end;
+        ++piece;
+        if (!in_body) {
+            held = std::string(held + bytes);
+            result.event = parser.parse_head(held);
+            if (result.event == Event::head_complete) {
+                result.summary = std::string(request.method_name) + " " + std::string(request.path) + "?" +
+                                 std::string(request.query) + " 1." + std::to_string(request.version_minor) +
+                                 " host=" + std::string(request.host) +
+                                 " fields=" + std::to_string(request.fields.size());
+                in_body = true;
+                unread = held.substr(parser.head_bytes());
+                if (!request.has_body()) {
+                    result.rest = unread + message.substr(at);
+                    return result;
+                }
+            }
+        } else {
+            unread = bytes;
+        }
+        while (in_body && !unread.empty()) {
+            std::string_view chunk;
+            result.event = parser.parse_body(unread, chunk);
+            result.body += chunk;
+            unread = unread.substr(parser.consumed());
+            if (result.event == Event::message_complete) {
+                result.rest = unread + message.substr(at);
+                return result;
+            }
+            if (result.event == Event::error) break;
+        }
+        if (result.event == Event::error) {
+            result.error = parser.error();
+            return result;
+        }
+        if (at == message.size()) return result;
+    }
+}
+
+const std::vector<std::string> kMessages{
+    "GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /next HTTP/1.1\r\n",
+    "GET /a%20b/../c?x=1&y=%20 HTTP/1.1\r\nHost: example.org:8080\r\nUser-Agent:  me \t\r\nAccept: */*\r\n\r\n",
+    "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\nhello worldGET / HTTP/1.1\r\n",
+    "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n6\r\n world\r\n0\r\nX: "
+    "y\r\n\r\nGET",
+    "GET http://other.org/x HTTP/1.1\r\nHost: other.org\r\n\r\n",
+    "GET / HTTP/1.0\r\n\r\n",
+    "GET / HTTP/2.0\r\nHost: a\r\n\r\n",
+    "GET  / HTTP/1.1\r\nHost: a\r\n\r\n",
+    "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+    "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+};
+
+}  // namespace
+
+TEST_CASE("A message means the same wherever its bytes are cut") {
+    for (const std::string& message : kMessages) {
+        CAPTURE(message);
+        const Parsed whole = parse(message, {});
+        for (std::size_t cut = 1; cut < message.size(); ++cut) {
+            CAPTURE(cut);
+            const Parsed parts = parse(message, {cut});
+            CHECK(parts.event == whole.event);
+            CHECK(parts.error == whole.error);
+            CHECK(parts.summary == whole.summary);
+            if (whole.event != Event::error) CHECK(parts.body == whole.body);
+            CHECK(parts.rest == whole.rest);
+        }
+    }
+}
+
+TEST_CASE("A message may arrive byte by byte") {
+    for (const std::string& message : kMessages) {
+        CAPTURE(message);
+        std::vector<std::size_t> cuts;
+        for (std::size_t i = 1; i < message.size(); ++i) cuts.push_back(i);
+        const Parsed whole = parse(message, {});
+        const Parsed bytes = parse(message, cuts);
+        CHECK(bytes.event == whole.event);
+        CHECK(bytes.summary == whole.summary);
+        CHECK(bytes.rest == whole.rest);
+    }
+}
+
+TEST_CASE("The head is understood") {
+    CHECK(parse(kMessages[1], {}).summary == "GET /c?x=1&y=%20 1.1 host=example.org:8080 fields=3");
+    CHECK(parse(kMessages[4], {}).summary == "GET /x? 1.1 host=other.org fields=1");
+}
+
+TEST_CASE("A body ends where its framing says, and what follows is not touched") {
+    CHECK(parse(kMessages[2], {}).body == "hello world");
+    CHECK(parse(kMessages[2], {}).rest == "GET / HTTP/1.1\r\n");
+    CHECK(parse(kMessages[3], {}).body == "hello world");
+    CHECK(parse(kMessages[3], {}).rest == "GET");
+}
+
+TEST_CASE("Each limit has its own error") {
+    const std::string head = "GET /0123456789 HTTP/1.1\r\nHost: a\r\nA: b\r\nC: d\r\n\r\n";
+    CHECK(parse(head, {}, {.header_bytes = head.size()}).event == Event::head_complete);
+    CHECK(parse(head, {}, {.header_bytes = head.size() - 1}).error == ParseError::head_too_large);
+    CHECK(parse(head, {}, {.header_count = 3}).event == Event::head_complete);
+    CHECK(parse(head, {}, {.header_count = 2}).error == ParseError::too_many_fields);
+    CHECK(parse(head, {}, {.target_bytes = 11}).event == Event::head_complete);
+    CHECK(parse(head, {}, {.target_bytes = 10}).error == ParseError::target_too_long);
+    CHECK(parse(kMessages[2], {}, {.body_bytes = 11}).event == Event::message_complete);
+    CHECK(parse(kMessages[2], {}, {.body_bytes = 10}).error == ParseError::body_too_large);
+    CHECK(parse(kMessages[3], {}, {.body_bytes = 11}).event == Event::message_complete);
+    CHECK(parse(kMessages[3], {}, {.body_bytes = 10}).error == ParseError::body_too_large);
+}
+
+TEST_CASE("What could be read in two ways is refused") {
+    for (const char* fields :
+         {"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "Content-Length: +5\r\n", "Content-Length: 5, 6\r\n",
+          "Transfer-Encoding: gzip, chunked\r\n", "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+          "X : y\r\n", " X: y\r\n", "X: a\rb\r\n", "Host: b\r\n"}) {
+        CAPTURE(fields);
+        CHECK(parse("POST / HTTP/1.1\r\nHost: a\r\n" + std::string(fields) + "\r\n", {}).event == Event::error);
+    }
+}
