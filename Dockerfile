@@ -12,14 +12,14 @@
 FROM debian:13-slim AS build
 RUN apt-get update && apt-get install -y --no-install-recommends \
         g++ cmake ninja-build pkg-config \
-        liburing-dev libllhttp-dev libtoml11-dev libspdlog-dev libcli11-dev \
+        liburing-dev libllhttp-dev libtoml11-dev libfmt-dev libspdlog-dev libcli11-dev \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
 RUN cmake --preset release && cmake --build --preset release \
     && strip --strip-debug build/release/server/spindle
-# Inside a container nobody reaches the loopback address. [::] takes IPv4 too.
-RUN sed -i -E '/^address *=/ s/"(127\.0\.0\.1|\[::1\]):/"[::]:/' config/spindle.toml
+# Inside a container nobody reaches the loopback address.
+RUN sed -i -E '/^address *=/ s/"(127\.0\.0\.1|\[::1\]):/"0.0.0.0:/' config/spindle.toml
 
 FROM debian:13-slim
 LABEL org.opencontainers.image.title="Spindle" \
