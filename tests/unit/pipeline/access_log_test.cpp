@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/pipeline/access_log.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include <unistd.h>
+
+using namespace spindle;
+using namespace spindle::pipeline;
+
+namespace {
+
+AccessRecord record() {
+    AccessRecord one;
+    one.remote = "192.0.2.1";
+    one.method = "GET";
+    one.target = "/a?b";
+    one.host = "example.org";
+    one.status = 200;
+    one.bytes_out = 13;
+    one.duration = std::chrono::microseconds(1500);
+    one.referer = "";
+    one.user_agent = "curl \"x\"";
+    one.backend = "fiber";
+    one.worker = 3;
+    return one;
+}
+
+}  // namespace
+
+TEST_CASE("A combined line is what Apache and nginx write") {
+    std::string line;
+    append_combined(line, record(), "24/Nov/2026:03:34:51 +0000");
+    CHECK(line.starts_with("192.0.2.1 - - [24/Nov/2026:03:34:51 +0000] \"GET /a?b HTTP/1.1\" 200 13 \"-\" \"curl "));
+    CHECK(line.ends_with("\"\n"));
+    CHECK(line.find("\"x\"") == line.npos);
+}
+
+TEST_CASE("No client can forge a line or control a terminal") {
+    AccessRecord hostile = record();
+    hostile.user_agent = "a\n1.2.3.4 - - \x1b[2J\x7f";
+    for (auto* append : {append_combined, append_json}) {
+        std::string line;
+        append(line, hostile, "now");
+        CHECK(line.find('\n') == line.size() - 1);
+        CHECK(line.find('\x1b') == line.npos);
+        CHECK(line.find('\x7f') == line.npos);
+    }
+}
+
+TEST_CASE("A JSON line has numbers as numbers") {
+    std::string line;
+    append_json(line, record(), "2026-11-24T03:34:51.123Z");
+    CHECK(line.find("\"status\":200,") != line.npos);
+    CHECK(line.find("\"bytes_out\":13,") != line.npos);
+    CHECK(line.find("\"duration\":0.0015") != line.npos);
+    CHECK(line.find("\"worker\":3") != line.npos);
+}
+
+TEST_CASE("Lines of several workers are whole in the file, and a flush shows the last ones") {
+    const std::filesystem::path path =
+        std::filesystem::temp_directory_path() / ("spindle_log_" + std::to_string(::getpid()));
+    config::Log settings;
+    settings.access_path = path.string();
+    {
+        const auto log = AccessLog::open(settings, 2);
+        REQUIRE(log);
+        for (int i = 0; i < 100; ++i) (*log)->write(static_cast<unsigned>(i % 2), record());
+        (*log)->flush();
+        std::ostringstream text;
+        text << std::ifstream(path).rdbuf();
+        CHECK(std::ranges::count(text.str(), '\n') == 100);
+        CHECK((*log)->lost() == 0);
+    }
+    std::filesystem::remove(path);
+}
+
+TEST_CASE("A full disk loses lines, counts them, and nothing else") {
+    config::Log settings;
+    settings.access_path = "/dev/full";
+    const auto log = AccessLog::open(settings, 1);
+    REQUIRE(log);
+    for (int i = 0; i < 1000; ++i) (*log)->write(0, record());
+    (*log)->flush();
+    CHECK((*log)->lost() == 1000);
+}
