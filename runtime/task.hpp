@@ -7,6 +7,9 @@
 // by the awaitables in io.hpp. A task must be awaited to its end or never started: destroying one that
 // waits for an operation would free memory that the kernel still writes to.
 //
+// A task that ends without having waited hands back to its awaiter by returning, not by symmetric transfer:
+// that needs tail calls, which sanitizers prevent, and a loop of such awaits would then grow the stack.
+//
 // g++ 12: keep temporaries with destructors out of co_await expressions; name them first.
 #pragma once
 
@@ -22,17 +25,23 @@ class [[nodiscard]] task;
 
 namespace detail {
 
+/// How far a started task has come, as its awaiter needs it.
+enum class TaskState : unsigned char { starting, ended_at_once, waiting };
+
 struct TaskPromiseBase {
-    std::coroutine_handle<> continuation = std::noop_coroutine();
+    std::coroutine_handle<> continuation;
     std::exception_ptr exception;
+    TaskState state = TaskState::starting;
 
     std::suspend_always initial_suspend() noexcept { return {}; }
 
     struct FinalAwaiter {
         bool await_ready() noexcept { return false; }
         template <typename Promise>
-        std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> finished) noexcept {
-            return finished.promise().continuation;
+        void await_suspend(std::coroutine_handle<Promise> finished) noexcept {
+            TaskPromiseBase& promise = finished.promise();
+            if (promise.state == TaskState::starting) promise.state = TaskState::ended_at_once;
+            else promise.continuation.resume();  // which may destroy this frame
         }
         void await_resume() noexcept {}
     };
@@ -87,9 +96,14 @@ class [[nodiscard]] task {
         struct Awaiter {
             Handle handle;
             bool await_ready() const noexcept { return false; }
-            std::coroutine_handle<> await_suspend(std::coroutine_handle<> awaiting) noexcept {
-                handle.promise().continuation = awaiting;
-                return handle;
+            bool await_suspend(std::coroutine_handle<> awaiting) noexcept {
+                promise_type& promise = handle.promise();
+                promise.continuation = awaiting;
+                handle.resume();
+                if (promise.state == detail::TaskState::ended_at_once) return false;
+                // Nobody resumes it before this thread has come back to its loop.
+                promise.state = detail::TaskState::waiting;
+                return true;
             }
             T await_resume() { return handle.promise().take(); }
         };
