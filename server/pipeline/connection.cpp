@@ -30,7 +30,9 @@ std::optional<std::string_view> small_body(const Response& response, std::size_t
 }  // namespace
 
 template <class Stream>
-Connection<Stream>::Connection(Server& server, int descriptor) : server_(server), stream_(descriptor) {}
+Connection<Stream>::Connection(Server& server, int descriptor) : server_(server), stream_(descriptor) {
+    if (server.access_log().enabled()) peer_ = PeerAddress::of(descriptor);
+}
 
 // ---- the loop
 
@@ -407,7 +409,7 @@ bool Connection<Stream>::wants_keep_alive() noexcept {
 template <class Stream>
 void Connection<Stream>::log(std::uint16_t status, std::uint64_t body_bytes) noexcept {
     if (server_.access_log().enabled())
-        server_.log_request(exchange_->request, stream_.descriptor(), status, body_bytes, exchange_->started);
+        server_.log_request(exchange_->request, peer_, status, body_bytes, exchange_->started);
 }
 
 // ---- the stream

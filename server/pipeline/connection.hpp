@@ -21,6 +21,7 @@
 #include "server/http/status.hpp"
 #include "server/pipeline/exchange.hpp"
 #include "server/pipeline/handler.hpp"
+#include "server/pipeline/peer_address.hpp"
 
 namespace spindle::pipeline {
 
@@ -100,6 +101,7 @@ class Connection {
 
     Server& server_;
     Stream stream_;
+    PeerAddress peer_;
     std::unique_ptr<Exchange> exchange_;  ///< only while a request is under way
     std::uint32_t requests_ = 0;          ///< answered on this connection
     bool broken_ = false;                 ///< sending failed: nobody is there

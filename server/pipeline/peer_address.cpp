@@ -1,24 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/pipeline/peer_address.hpp"
 
+#include <cstring>
+
 #include <arpa/inet.h>
-#include <sys/socket.h>
 
 namespace spindle::pipeline {
 
-std::string_view peer_address(int descriptor, PeerText& text) noexcept {
+PeerAddress PeerAddress::of(int descriptor) noexcept {
     sockaddr_storage storage{};
     socklen_t size = sizeof storage;
-    if (::getpeername(descriptor, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return "-";
-    if (storage.ss_family == AF_UNIX) return "unix";
-    const char* made = nullptr;
+    PeerAddress peer;
+    if (::getpeername(descriptor, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return peer;
+    peer.family_ = storage.ss_family;
     if (storage.ss_family == AF_INET) {
-        made = ::inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in&>(storage).sin_addr, text.data(), text.size());
+        std::memcpy(&peer.address_.s6_addr[12], &reinterpret_cast<const sockaddr_in&>(storage).sin_addr, 4);
     } else if (storage.ss_family == AF_INET6) {
-        const in6_addr& address = reinterpret_cast<const sockaddr_in6&>(storage).sin6_addr;
-        made = IN6_IS_ADDR_V4MAPPED(&address) ? ::inet_ntop(AF_INET, &address.s6_addr[12], text.data(), text.size())
-                                              : ::inet_ntop(AF_INET6, &address, text.data(), text.size());
+        peer.address_ = reinterpret_cast<const sockaddr_in6&>(storage).sin6_addr;
+        if (IN6_IS_ADDR_V4MAPPED(&peer.address_)) peer.family_ = AF_INET;
     }
+    return peer;
+}
+
+std::string_view PeerAddress::text(PeerText& buffer) const noexcept {
+    const char* made = nullptr;
+    if (family_ == AF_UNIX) made = "unix";
+    else if (family_ == AF_INET) made = ::inet_ntop(AF_INET, &address_.s6_addr[12], buffer.data(), buffer.size());
+    else if (family_ == AF_INET6) made = ::inet_ntop(AF_INET6, &address_, buffer.data(), buffer.size());
     return made == nullptr ? "-" : made;
 }
 

@@ -8,7 +8,6 @@
 #include "runtime/socket.hpp"
 #include "runtime/worker.hpp"
 #include "server/pipeline/connection.hpp"
-#include "server/pipeline/peer_address.hpp"
 
 namespace spindle::pipeline {
 
@@ -50,15 +49,15 @@ runtime::task<void> Server::serve(int descriptor) {
 
 WorkerState& Server::worker_state() noexcept { return *workers_[runtime::current_worker().index]; }
 
-void Server::log_request(const Request& request, int descriptor, std::uint16_t status, std::uint64_t body_bytes,
-                         std::uint64_t started) noexcept {
-    PeerText peer;
+void Server::log_request(const Request& request, const PeerAddress& peer, std::uint16_t status,
+                         std::uint64_t body_bytes, std::uint64_t started) noexcept {
+    PeerText text;
     const runtime::Worker& worker = runtime::current_worker();
     timespec now{};
     ::clock_gettime(CLOCK_MONOTONIC, &now);
     const auto passed =
         static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U + static_cast<std::uint64_t>(now.tv_nsec) - started;
-    log_.write(worker.index, {.remote = peer_address(descriptor, peer),
+    log_.write(worker.index, {.remote = peer.text(text),
                               .method = request.method_name,
                               .target = request.target,
                               .host = request.host,

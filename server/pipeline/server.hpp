@@ -15,6 +15,7 @@
 #include "server/http/parser.hpp"
 #include "server/pipeline/access_log.hpp"
 #include "server/pipeline/handler.hpp"
+#include "server/pipeline/peer_address.hpp"
 #include "server/pipeline/router.hpp"
 #include "server/pipeline/worker_state.hpp"
 
@@ -37,8 +38,8 @@ class Server {
     /// Of the worker that runs the calling code.
     [[nodiscard]] WorkerState& worker_state() noexcept;
 
-    /// Into the access log. `descriptor`: the client's socket; `started`: reactor time, ns.
-    void log_request(const Request& request, int descriptor, std::uint16_t status, std::uint64_t body_bytes,
+    /// Into the access log. `started`: reactor time, ns.
+    void log_request(const Request& request, const PeerAddress& peer, std::uint16_t status, std::uint64_t body_bytes,
                      std::uint64_t started) noexcept;
     void report_handler_error(std::string_view route, std::string_view what) noexcept;
 
