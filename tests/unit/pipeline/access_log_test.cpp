@@ -80,12 +80,17 @@ TEST_CASE("Lines of several workers are whole in the file, and a flush shows the
     std::filesystem::remove(path);
 }
 
-TEST_CASE("A full disk loses lines, counts them, and nothing else") {
+TEST_CASE("A full disk keeps lines as far as they fit in memory, loses and counts the others") {
     config::Log settings;
     settings.access_path = "/dev/full";
     const auto log = AccessLog::open(settings, 1);
     REQUIRE(log);
-    for (int i = 0; i < 1000; ++i) (*log)->write(0, record());
-    (*log)->flush();
-    CHECK((*log)->lost() == 1000);
+    std::string line;
+    append_combined(line, record(), format_stamp(settings.format, std::chrono::nanoseconds(0)));
+    const std::uint64_t fitting = AccessLog::kWaitingBytesMax / line.size();
+    for (std::uint64_t i = 0; i < fitting / 2; ++i) (*log)->write(0, record());
+    CHECK((*log)->lost() == 0);
+    for (std::uint64_t i = 0; i < 2 * fitting; ++i) (*log)->write(0, record());
+    CHECK((*log)->lost() >= fitting);
+    CHECK((*log)->lost() <= 2 * fitting);
 }
