@@ -16,13 +16,15 @@ constexpr std::array<bool, 256> kTargetBytes = [] {
     return table;
 }();
 
-constexpr std::array<bool, 256> kHostBytes = [] {
+constexpr std::array<bool, 256> table_of(std::string_view bytes) noexcept {
     std::array<bool, 256> table{};
-    for (unsigned c = '0'; c <= '9'; ++c) table[c] = true;
-    for (unsigned c = 'A'; c <= 'Z'; ++c) table[c] = table[c + 32] = true;
-    for (unsigned char c : std::string_view("-._~!$&'()*+;=%")) table[c] = true;
+    for (const char c : bytes) table[static_cast<unsigned char>(c)] = true;
     return table;
-}();
+}
+
+constexpr auto kDigits = table_of("0123456789");
+constexpr auto kIpv6Bytes = table_of("0123456789ABCDEFabcdef:.");
+constexpr auto kHostBytes = table_of("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-._~!$&'()*+;=%");
 
 constexpr bool all_of(std::string_view text, const std::array<bool, 256>& allowed) noexcept {
     for (const char c : text) {
@@ -120,20 +122,17 @@ bool interpret_target(Request& request) {
 }
 
 bool valid_host(std::string_view host) noexcept {
-    const std::size_t colon = host.rfind(':');
-    const std::size_t bracket = host.rfind(']');
-    std::string_view name = host;
-    if (colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket)) {
-        const std::string_view port = host.substr(colon + 1);
-        if (port.size() > 5 || !std::ranges::all_of(port, [](char c) { return c >= '0' && c <= '9'; })) return false;
-        name = host.substr(0, colon);
+    std::size_t end = 0;
+    if (host.starts_with('[')) {
+        end = host.find(']');
+        if (end == std::string_view::npos || end < 3 || !all_of(host.substr(1, end - 1), kIpv6Bytes)) return false;
+        ++end;
+    } else {
+        while (end < host.size() && kHostBytes[static_cast<unsigned char>(host[end])]) ++end;
     }
-    if (!name.empty() && name.front() == '[') {
-        if (name.size() < 4 || name.back() != ']') return false;
-        name = name.substr(1, name.size() - 2);
-        return std::ranges::all_of(name, [](char c) { return hex_digit(c) >= 0 || c == ':' || c == '.'; });
-    }
-    return all_of(name, kHostBytes);
+    if (end == host.size()) return true;
+    const std::string_view port = host.substr(end + 1);
+    return host[end] == ':' && port.size() <= 5 && all_of(port, kDigits);
 }
 
 }  // namespace spindle::http
