@@ -2,9 +2,15 @@
 //
 // SIGTERM, SIGINT and SIGQUIT end the server: the first drains, a second ends at once. They are blocked from the
 // first line of main() until somebody can act on them, so none is lost.
+//
+// They are waited for by a thread of their own and not caught by handlers: what they cause is ordinary code, it does
+// not depend on what the loops are stuck in, and no signal is left behind on a fiber's stack (the thread sanitizer
+// keeps one for the context that it interrupted, which may not run again).
 #pragma once
 
+#include <atomic>
 #include <csignal>
+#include <thread>
 
 #include "runtime/backend.hpp"
 
@@ -16,15 +22,23 @@ namespace spindle::process {
 /// Keeps them pending. In main(), before any thread.
 void block_stop_signals() noexcept;
 
-/// While it lives, a stop signal drains `backend`. One at a time in a process; on its main thread.
+/// While it lives, a stop signal drains `backend`, which must outlive it.
 class DrainOnSignal {
   public:
     /// `second_ends`: a second signal ends the process with 128 + its number. Not for supervised workers, which may
     /// get one signal twice: from the supervisor, and from a terminal or service manager that signals all processes.
-    DrainOnSignal(runtime::Backend& backend, bool second_ends) noexcept;
+    DrainOnSignal(runtime::Backend& backend, bool second_ends);
     ~DrainOnSignal();
     DrainOnSignal(const DrainOnSignal&) = delete;
     DrainOnSignal& operator=(const DrainOnSignal&) = delete;
+
+  private:
+    void watch();
+
+    runtime::Backend& backend_;
+    const bool second_ends_;
+    std::atomic<bool> ending_{false};
+    std::thread thread_;
 };
 
 }  // namespace spindle::process
