@@ -59,6 +59,7 @@ struct Figures {
     std::uint64_t stalls = 0;             ///< runs longer than lag_warning or handoff_after
     std::uint64_t steals = 0;             ///< flows taken from another worker (fiber)
     std::uint64_t handoffs = 0;           ///< processors taken from a stuck thread (fiber)
+    std::uint64_t handoffs_refused = 0;   ///< not done, since threads_max was reached (fiber)
     std::uint64_t blocking_calls = 0;     ///< blocking() runs
     std::uint64_t cut = 0;                ///< flows cancelled at the end of the drain time
 };

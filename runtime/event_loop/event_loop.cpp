@@ -158,6 +158,7 @@ Figures EventLoop::figures() const {
             .stalls = stalls_seen_by_watchdog_.read(),
             .steals = 0,
             .handoffs = 0,
+            .handoffs_refused = 0,
             .blocking_calls = counters.blocking_calls.read(),
             .cut = counters.cut.read()};
 }

@@ -72,6 +72,7 @@ Figures FiberBackend::figures() const {
         sum.cut += counters.cut.read();
     }
     sum.connections = scheduler_.connections();
+    sum.handoffs_refused = scheduler_.handoffs_refused();
     return sum;
 }
 

@@ -5,11 +5,13 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <ctime>
 #include <utility>
 
 #include "runtime/fiber/overflow_reporter.hpp"
 #include "runtime/fiber/processor.hpp"
 #include "runtime/fiber/scheduler.hpp"
+#include "runtime/fiber/thread_slice.hpp"
 
 namespace spindle::runtime {
 
@@ -34,7 +36,7 @@ void Machine::live() {
         if (processor == nullptr) return;
         run_processor();
         if (Fiber* fiber_to_publish = std::exchange(publish_, nullptr)) {
-            stuck.store(false, std::memory_order_relaxed);
+            away.store(false, std::memory_order_relaxed);
             scheduler_.publish(*fiber_to_publish);
         } else {
             scheduler_.processor_finished(*std::exchange(processor, nullptr));
@@ -45,6 +47,7 @@ void Machine::live() {
 
 void Machine::run_processor() noexcept {
     set_current_worker(processor);
+    if (!serving_slice_.exchange(true, std::memory_order_relaxed)) set_thread_slice(0, kServingSlice);
     processor->start_listening();
     stack = processor->take_stack();
     CHECK_THAT(stack != nullptr);
@@ -63,13 +66,31 @@ void Machine::join() {
 
 void Machine::assign(Processor* given) noexcept {
     processor = given;
-    if (given != nullptr) given->machine.store(this, std::memory_order_release);
+    if (given != nullptr) {
+        held_last.store(given, std::memory_order_relaxed);
+        given->machine.store(this, std::memory_order_release);
+    }
     assigned_.release();
 }
 
 void Machine::kick() const noexcept {
     const int thread = thread_id_.load(std::memory_order_relaxed);
     if (thread != 0) ::syscall(SYS_tgkill, ::getpid(), thread, SIGURG);
+}
+
+std::chrono::nanoseconds Machine::cpu_time() const noexcept {
+    const int thread = thread_id_.load(std::memory_order_relaxed);
+    if (thread == 0) return {};
+    // What pthread_getcpuclockid() makes of a thread; it would need a pthread_t that may be gone.
+    const auto clock = static_cast<clockid_t>(~static_cast<unsigned>(thread) << 3 | 6U);
+    timespec time{};
+    if (::clock_gettime(clock, &time) != 0) return {};
+    return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
+
+void Machine::become_stuck() noexcept {
+    const int thread = thread_id_.load(std::memory_order_relaxed);
+    if (thread != 0 && serving_slice_.exchange(false, std::memory_order_relaxed)) set_thread_slice(thread, kStuckSlice);
 }
 
 // ---- the scheduler's loop, on any stack; keeps nothing across a fiber's run

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <semaphore>
 #include <thread>
@@ -46,6 +47,10 @@ class Machine {
 
     /// SIGURG: lets the kernel run completions that wait for this thread, if it computes.
     void kick() const noexcept;
+    /// CPU time of its thread so far; zero before it lives. Any thread; a system call.
+    [[nodiscard]] std::chrono::nanoseconds cpu_time() const noexcept;
+    /// Its processor was taken from it: it competes with those that serve for longer turns, and fewer.
+    void become_stuck() noexcept;
 
     // Written by the machine itself; processor also by assign() while it waits.
     Processor* processor = nullptr;
@@ -53,7 +58,9 @@ class Machine {
     Stack* stack = nullptr;       ///< the one it runs upon
     std::uint64_t user_word = 0;  ///< what the processor's word was set to when user code began
 
-    std::atomic<bool> stuck{false};  ///< set by the monitor at a retake, cleared when the machine comes back
+    /// In a handler without a processor: set by whoever takes or gives it away, before; cleared when it comes back.
+    std::atomic<bool> away{false};
+    std::atomic<Processor*> held_last{nullptr};  ///< where what it filed is awaited; written by assign()
 
   private:
     friend void run_fiber(Fiber& fiber) noexcept;
@@ -67,6 +74,7 @@ class Machine {
     Fiber* publish_ = nullptr;    // to be made runnable once its stack is left
     std::binary_semaphore assigned_{0};
     std::atomic<int> thread_id_{0};
+    std::atomic<bool> serving_slice_{false};  // what the kernel was asked for; by the machine and the monitor
     std::thread thread_;
 };
 

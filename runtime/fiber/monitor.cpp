@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/fiber/monitor.hpp"
 
+#include <sys/prctl.h>
+
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
+
+#include "runtime/fiber/thread_slice.hpp"
 
 namespace spindle::runtime {
 
@@ -23,18 +28,24 @@ Monitor::~Monitor() {
 }
 
 void Monitor::watch() {
+    // Else the kernel lets a thread that asks for 100 us sleep 50 more, and wait for its turn beside stuck machines.
+    ::prctl(PR_SET_TIMERSLACK, 1UL);
+    set_thread_slice(0, kServingSlice);
     Clock::time_point busy = Clock::now();
+    Clock::time_point watchful_until = busy;
     while (!ending_.load(std::memory_order_relaxed)) {
         const Clock::time_point now = Clock::now();
-        const bool somebody_is_in_user_code = look_at_processors(now);
-        kick_stuck_machines();
+        const bool suspicious = look_at_processors(now);
+        const bool somebody_away = kick_machines_away(now);
         lead_drain(now);
-        if (!scheduler_.everybody_sleeps()) busy = now;
+        if (suspicious || somebody_away) watchful_until = now + kWatchfulFor;
+        if (!scheduler_.everybody_sleeps() || somebody_away) busy = now;
         if (now - busy > kDozeAfter && !drain_deadline_) {
             doze();
             busy = Clock::now();
         }
-        std::this_thread::sleep_for(somebody_is_in_user_code ? handoff_after_ / 4 : handoff_after_);
+        const Clock::duration pause = now < watchful_until ? kLook : std::max<Clock::duration>(kLook, handoff_after_ / 2);
+        std::this_thread::sleep_for(pause);
     }
 }
 
@@ -47,20 +58,47 @@ void Monitor::doze() {
     scheduler_.monitor_dozes.store(false);
 }
 
+// True if somebody was seen in the same stay in user code as before.
 bool Monitor::look_at_processors(Clock::time_point now) {
-    bool user_code = false;
+    bool suspicious = false;
     auto& processors = scheduler_.processors();
     for (std::size_t i = 0; i < processors.size(); ++i) {
         const std::uint64_t word = processors[i]->word();
         if ((word & Processor::kUser) == 0) continue;
-        user_code = true;
         if (looks_[i].word != word) {
-            looks_[i] = {word, now, false};
-        } else if (now - looks_[i].since >= handoff_after_) {
-            hand_off(*processors[i], looks_[i], now);
+            looks_[i] = {.word = word, .since = now};
+            continue;
         }
+        suspicious = true;
+        if (too_long(*processors[i], looks_[i], now)) hand_off(*processors[i], looks_[i], now);
     }
-    return user_code;
+    return suspicious;
+}
+
+bool Monitor::too_long(Processor& processor, Look& look, Clock::time_point now) {
+    const auto lasted = now - look.since;
+    const bool blocked = is_blocked(processor, look, now);
+    if (lasted >= handoff_after_ * kUnneededAfter) return true;
+    return (blocked || lasted >= handoff_after_) && is_needed(processor, now);
+}
+
+// Something waits there that would run if its machine came back.
+bool Monitor::is_needed(const Processor& processor, Clock::time_point now) {
+    const auto nanoseconds = std::chrono::nanoseconds(now.time_since_epoch()).count();
+    return processor.has_waiting_work(static_cast<std::uint64_t>(nanoseconds));
+}
+
+// Judged anew over each kLook or more: a handler may compute first and block then.
+bool Monitor::is_blocked(const Processor& processor, Look& look, Clock::time_point now) {
+    const auto passed = now - look.cpu_time_at;
+    if (look.cpu_time_at != Clock::time_point{} && passed < kLook * 3 / 4) return false;
+    const Machine* machine = processor.machine.load(std::memory_order_acquire);
+    const auto cpu_time = machine->cpu_time();
+    const auto used = cpu_time - look.cpu_time;
+    const bool first = look.cpu_time_at == Clock::time_point{};
+    look.cpu_time_at = now;
+    look.cpu_time = cpu_time;
+    return !first && used < passed / 16;
 }
 
 // The machine is reserved first: a processor taken without anybody to run it would be lost.
@@ -70,26 +108,50 @@ void Monitor::hand_off(Processor& processor, Look& look, Clock::time_point now) 
     Machine* fresh = scheduler_.reserve_machine();
     const Stall stall{"fiber", processor.index, route, now - look.since, fresh != nullptr};
     if (fresh == nullptr) {
-        if (!std::exchange(look.refused, true) && service_.on_stall) service_.on_stall(stall);
+        if (std::exchange(look.refused, true)) return;
+        scheduler_.handoff_refused();
+        if (service_.on_stall) service_.on_stall(stall);
         return;
     }
+    // Before: it may come back, and clear it, right after.
+    stuck->away.store(true, std::memory_order_relaxed);
     if (!processor.retake(look.word)) {
+        stuck->away.store(false, std::memory_order_relaxed);
         scheduler_.idle(*fresh);
         return;
     }
-    stuck->stuck.store(true, std::memory_order_relaxed);
     processor.counters.stalls.add();
     processor.counters.handoffs.add();
     fresh->assign(&processor);
+    stuck->become_stuck();
     if (service_.on_stall) service_.on_stall(stall);
 }
 
-// What a stuck machine filed completes upon its next entry to the kernel (COOP_TASKRUN): make it enter.
-void Monitor::kick_stuck_machines() {
+// What a machine filed completes upon its next entry to the kernel (COOP_TASKRUN). One that computes must be made
+// to enter; one that is blocked there is woken by the kernel itself, and a signal would end its system call.
+bool Monitor::kick_machines_away(Clock::time_point now) {
+    bool somebody_away = false;
     std::lock_guard lock(scheduler_.machines_mutex());
-    for (auto& machine : scheduler_.machines()) {
-        if (machine->stuck.load(std::memory_order_relaxed)) machine->kick();
+    auto& machines = scheduler_.machines();
+    away_.resize(machines.size());
+    for (std::size_t i = 0; i < machines.size(); ++i) {
+        if (!machines[i]->away.load(std::memory_order_relaxed)) continue;
+        somebody_away = true;
+        if (wants_kick(*machines[i], away_[i], now)) machines[i]->kick();
     }
+    return somebody_away;
+}
+
+// At once when its former processor sleeps while the kernel has something for it; else now and then, since a
+// processor that is busy hides from us what waits for whom.
+bool Monitor::wants_kick(const Machine& machine, Away& seen, Clock::time_point now) {
+    const Processor& processor = *machine.held_last.load(std::memory_order_relaxed);
+    const bool waited_for = processor.asleep.load(std::memory_order_relaxed) && processor.has_task_work();
+    if (!waited_for && now - seen.kicked_at < kKickEvery) return false;
+    const auto cpu_time = machine.cpu_time();
+    const bool computes = cpu_time != seen.cpu_time;
+    seen = {now, cpu_time};
+    return computes;
 }
 
 void Monitor::lead_drain(Clock::time_point now) {

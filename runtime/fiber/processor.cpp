@@ -84,16 +84,23 @@ bool Processor::retake(std::uint64_t seen) noexcept {
                                          std::memory_order_relaxed);
 }
 
+bool Processor::has_waiting_work(std::uint64_t now) const noexcept {
+    const Reactor& ring = *reactor_owner_;
+    return !queue.empty() || ring.has_completions() || ring.has_task_work() || ring.has_due_timer(now);
+}
+
 // The job's thread is this machine's; the processor goes to another one at once.
 bool Processor::run_blocking_here(BlockingJob& job) noexcept {
     counters.blocking_calls.add();
     Machine& machine_now = this_machine();
     Machine* other = scheduler_.reserve_machine();
     if (other == nullptr) {  // at threads_max: block here, as an undeclared call would
+        scheduler_.handoff_refused();
         job.run(job);
         return true;
     }
     counters.handoffs.add();
+    machine_now.away.store(true, std::memory_order_relaxed);
     machine_now.processor = nullptr;
     other->assign(this);
     job.run(job);

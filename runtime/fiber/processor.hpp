@@ -69,6 +69,10 @@ class Processor final : public Worker, public AcceptSink {
     [[nodiscard]] std::uint64_t word() const noexcept { return word_.load(std::memory_order_acquire); }
     /// Takes the processor from the machine that has been in user code since `seen`. False: it came back.
     [[nodiscard]] bool retake(std::uint64_t seen) noexcept;
+    /// Fibers, completions or timers that are due at `now` (CLOCK_MONOTONIC, ns); a hint.
+    [[nodiscard]] bool has_waiting_work(std::uint64_t now) const noexcept;
+    /// The kernel has completions whose thread must enter it first; a hint.
+    [[nodiscard]] bool has_task_work() const noexcept { return reactor_owner_->has_task_work(); }
 
     RunQueue<Fiber> queue;
     std::atomic<Machine*> machine{nullptr};    ///< who holds it; written by assign()

@@ -51,6 +51,11 @@ class Scheduler {
     /// `machine` waits for a processor.
     void idle(Machine& machine) noexcept;
     void processor_finished(Processor& processor) noexcept;
+    /// Nobody was there to take a processor over: threads_max is reached.
+    void handoff_refused() noexcept { handoffs_refused_.fetch_add(1, std::memory_order_relaxed); }
+    [[nodiscard]] std::uint64_t handoffs_refused() const noexcept {
+        return handoffs_refused_.load(std::memory_order_relaxed);
+    }
 
     // Runnable fibers
     void publish(Fiber& fiber) noexcept;  ///< any thread
@@ -109,6 +114,7 @@ class Scheduler {
     std::atomic<bool> draining_{false};
     std::atomic<bool> cancelling_{false};
     std::atomic<bool> stopping_{false};
+    std::atomic<std::uint64_t> handoffs_refused_{0};
 
     std::mutex machines_mutex_;
     std::vector<std::unique_ptr<Machine>> machines_;  // by machines_mutex_, as are the next three

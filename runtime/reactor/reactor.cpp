@@ -94,6 +94,7 @@ void Reactor::start_timer(Wait& wait, std::chrono::nanoseconds timeout, bool dra
     const std::uint64_t deadline =
         timeout.count() == 0 ? UINT64_MAX / 2 : (now_ + nanoseconds + kNanosecondsPerTick - 1) / kNanosecondsPerTick;
     wheel_.schedule(wait, deadline);
+    if (wait.deadline < next_timer()) next_timer_.store(wait.deadline, std::memory_order_relaxed);
 }
 
 void Reactor::wait_timer_fired(Timer& timer, Fired reason) {
@@ -120,29 +121,26 @@ void complete_wait(Operation& operation, std::int32_t result, std::uint32_t flag
 
 unsigned Reactor::poll(Block block) {
     buffers_.collect();
-    const auto next = wheel_.next_expiry();
-    const bool due = next && *next <= now_ / kNanosecondsPerTick;
-    if (block == Block::until_event && !due) {
+    if (block == Block::until_event && !has_due_timer(now_)) {
         submit_and_wait();
     } else {
         submit();
-        if (sharing_ == Sharing::one_thread || io_uring_cq_has_overflow(&ring_) ||
-            (IO_URING_READ_ONCE(*ring_.sq.kflags) & IORING_SQ_TASKRUN) != 0) {
+        if (sharing_ == Sharing::one_thread || io_uring_cq_has_overflow(&ring_) || has_task_work()) {
             io_uring_get_events(&ring_);
         }
     }
     refresh_clock();
     unsigned ran = reap();
     wheel_.advance(now_ / kNanosecondsPerTick);
+    next_timer_.store(wheel_.next_expiry().value_or(kNoTimer), std::memory_order_relaxed);
     return ran;
 }
 
 void Reactor::submit_and_wait() noexcept {
     io_uring_cqe* cqe = nullptr;
-    const auto next = wheel_.next_expiry();
     int status = 0;
-    if (next) {
-        const std::uint64_t at = *next * kNanosecondsPerTick;
+    if (next_timer() != kNoTimer) {
+        const std::uint64_t at = next_timer() * kNanosecondsPerTick;
         const std::uint64_t wait = at > now_ ? at - now_ : 1;
         __kernel_timespec timeout{static_cast<long long>(wait / 1'000'000'000U),
                                   static_cast<long long>(wait % 1'000'000'000U)};
@@ -172,7 +170,17 @@ unsigned Reactor::reap() noexcept {
 
 void Reactor::refresh_clock() noexcept { now_ = monotonic_now(); }
 
-bool Reactor::has_completions() const noexcept { return io_uring_cq_ready(&ring_) > 0; }
+bool Reactor::has_completions() const noexcept {
+    return io_uring_smp_load_acquire(ring_.cq.ktail) != IO_URING_READ_ONCE(*ring_.cq.khead);
+}
+
+bool Reactor::has_task_work() const noexcept {
+    return (IO_URING_READ_ONCE(*ring_.sq.kflags) & IORING_SQ_TASKRUN) != 0;
+}
+
+bool Reactor::has_due_timer(std::uint64_t now) const noexcept {
+    return next_timer() <= now / kNanosecondsPerTick;
+}
 
 void Reactor::wake() noexcept {
     if (wake_pending_.exchange(true, std::memory_order_seq_cst)) return;

@@ -77,8 +77,11 @@ class Reactor {
     /// Ends the reactor's own operations; call when nothing else is in flight. Then the ring may be destroyed.
     void shut_down() noexcept;
 
-    /// Something is due that poll(Block::no) would run.
+    /// Hints for whoever watches the owner, any thread: completions wait to be run; the kernel has some whose
+    /// thread must enter it first (only with Sharing::migrating); a timer is due by `now` (CLOCK_MONOTONIC, ns).
     [[nodiscard]] bool has_completions() const noexcept;
+    [[nodiscard]] bool has_task_work() const noexcept;
+    [[nodiscard]] bool has_due_timer(std::uint64_t now) const noexcept;
 
     [[nodiscard]] Sharing sharing() const noexcept { return sharing_; }
     [[nodiscard]] BufferRing& buffers() noexcept { return buffers_; }
@@ -88,6 +91,7 @@ class Reactor {
 
   private:
     static constexpr unsigned kCompletionsMax = 256;
+    static constexpr std::uint64_t kNoTimer = UINT64_MAX;
 
     explicit Reactor(Sharing sharing) noexcept : sharing_(sharing) {}
     [[nodiscard]] Result<void> open(const Options& options);
@@ -96,6 +100,7 @@ class Reactor {
     void submit_and_wait() noexcept;
     unsigned reap() noexcept;
     void refresh_clock() noexcept;
+    [[nodiscard]] std::uint64_t next_timer() const noexcept { return next_timer_.load(std::memory_order_relaxed); }
     void arm_wake() noexcept;
     static void woken(Operation& operation, std::int32_t result, std::uint32_t flags);
     static void wait_timer_fired(Timer& timer, Fired reason);
@@ -116,6 +121,7 @@ class Reactor {
     struct WakeOperation : Operation {
         Reactor* reactor;
     } wake_operation_{};
+    std::atomic<std::uint64_t> next_timer_{kNoTimer};  // ticks; by the owner; early when that timer was cancelled
     alignas(64) std::atomic<bool> wake_pending_{false};  // by wake(), cleared by the owner
 };
 

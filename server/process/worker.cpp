@@ -94,9 +94,9 @@ int run_worker(const Worker& worker) {
                   left.buffers, left.fibers, open_descriptors() - descriptors_before, left.operations);
     spdlog::debug(
         "figures: accepted={} accept_errors={} buffers_exhausted={} dispatched={} stalls={} steals={} "
-        "handoffs={} blocking_calls={} cut={}",
+        "handoffs={} handoffs_refused={} blocking_calls={} cut={}",
         figures.accepted, figures.accept_errors, figures.buffers_exhausted, figures.dispatched, figures.stalls,
-        figures.steals, figures.handoffs, figures.blocking_calls, figures.cut);
+        figures.steals, figures.handoffs, figures.handoffs_refused, figures.blocking_calls, figures.cut);
     return 0;
 }
 
