@@ -99,6 +99,7 @@ void Machine::loop(void*) noexcept {
     this_machine().settle();
     while (true) {
         Machine& machine = this_machine();
+        machine.fiber = nullptr;
         Fiber* fiber = machine.scheduler_.next(*machine.processor);
         if (fiber == nullptr) {
             machine.abandoned_ = std::exchange(machine.stack, nullptr);

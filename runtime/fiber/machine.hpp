@@ -54,7 +54,7 @@ class Machine {
 
     // Written by the machine itself; processor also by assign() while it waits.
     Processor* processor = nullptr;
-    Fiber* fiber = nullptr;       ///< the one that runs
+    Fiber* fiber = nullptr;       ///< the one that runs; null while the loop looks for one
     Stack* stack = nullptr;       ///< the one it runs upon
     std::uint64_t user_word = 0;  ///< what the processor's word was set to when user code began
 

@@ -22,7 +22,33 @@ Result<void> Processor::open() {
 
 // ---- waiting
 
-void Processor::wake(Waiter& waiter) noexcept { push(*waiter.fiber); }
+// A completion's fiber goes behind those that wait already. One that the running fiber wakes goes before them, and
+// sends the one that was there into the queue.
+void Processor::wake(Waiter& waiter) noexcept {
+    if (this_machine().fiber == nullptr) return push(*waiter.fiber);
+    Fiber* displaced = next_.exchange(waiter.fiber, std::memory_order_acq_rel);
+    if (displaced == nullptr) return;
+    push(*displaced);
+    scheduler_.wake_one();
+}
+
+Fiber* Processor::take_next() noexcept {
+    if (next_.load(std::memory_order_relaxed) == nullptr) return nullptr;
+    return next_.exchange(nullptr, std::memory_order_acq_rel);
+}
+
+// Two fibers that wake each other in turn would keep the rest waiting for ever.
+Fiber* Processor::pop() noexcept {
+    if (next_in_a_row_ < kNextInARow) {
+        ++next_in_a_row_;
+        if (Fiber* fiber = take_next()) return fiber;
+    }
+    next_in_a_row_ = 0;
+    if (Fiber* fiber = queue.pop()) return fiber;
+    return take_next();
+}
+
+Fiber* Processor::steal_next() noexcept { return (word() & kUser) != 0 ? take_next() : nullptr; }
 
 void Processor::suspend(Waiter& waiter, std::coroutine_handle<> coroutine) noexcept {
     waiter.fiber = this_machine().fiber;
@@ -86,7 +112,7 @@ bool Processor::retake(std::uint64_t seen) noexcept {
 
 bool Processor::has_waiting_work(std::uint64_t now) const noexcept {
     const Reactor& ring = *reactor_owner_;
-    return !queue.empty() || ring.has_completions() || ring.has_task_work() || ring.has_due_timer(now);
+    return runnable() > 0 || ring.has_completions() || ring.has_task_work() || ring.has_due_timer(now);
 }
 
 // The job's thread is this machine's; the processor goes to another one at once.

@@ -56,12 +56,21 @@ class Processor final : public Worker, public AcceptSink {
     Stack* take_stack() noexcept { return stacks_.take(); }
     void give_stack(Stack& stack) noexcept { stacks_.give(&stack); }
     void push(Fiber& fiber) noexcept;
+    /// The next fiber of its own, or null: run-next first, but not more than kNextInARow times in a row.
+    [[nodiscard]] Fiber* pop() noexcept;
+    /// Of its own, waiting to run.
+    [[nodiscard]] unsigned runnable() const noexcept {
+        return queue.size() + (next_.load(std::memory_order_relaxed) != nullptr ? 1 : 0);
+    }
     /// Starts accepting, the first time; on a machine that has just got it.
     void start_listening() noexcept;
     void resume_accepting() noexcept;
     /// Does what a drain or stop asks for, once each; to be called after each poll.
     void heed_drain() noexcept;
     void shut_down() noexcept;
+
+    /// For a thief with nothing else to do: run-next, if whoever woke that fiber is in user code and may stay there.
+    [[nodiscard]] Fiber* steal_next() noexcept;
 
     // For the monitor.
     static constexpr std::uint64_t kUser = 1;
@@ -83,13 +92,19 @@ class Processor final : public Worker, public AcceptSink {
     bool searching = false;                    ///< woken to look for work, has found none yet; the owner's
 
   private:
+    static constexpr unsigned kNextInARow = 16;
+
     Root<Fiber> flow(int descriptor);
     void enter_user() noexcept;
+    [[nodiscard]] Fiber* take_next() noexcept;
 
     Scheduler& scheduler_;
     StackCache stacks_;
     std::unique_ptr<Reactor> reactor_owner_;
     std::deque<Acceptor> acceptors_;
+    // Go's runnext: what the running fiber woke last, which very likely uses what is still in the cache.
+    std::atomic<Fiber*> next_{nullptr};  // written by the owner, taken by it or by a thief
+    unsigned next_in_a_row_ = 0;
     Stack* fresh_ = nullptr;  // from prepare_park to park
     bool listening_ = false;
     bool drained_ = false;

@@ -46,7 +46,7 @@ Fiber* Scheduler::next(Processor& mine) noexcept {
             poll(mine, Reactor::Block::no);
             if (Fiber* fiber = global_.pop()) return found(mine, fiber);
         }
-        if (Fiber* fiber = mine.queue.pop()) return found(mine, fiber);
+        if (Fiber* fiber = mine.pop()) return found(mine, fiber);
         if (Fiber* fiber = from_global(mine)) return found(mine, fiber);
         if (Fiber* fiber = steal(mine)) return found(mine, fiber);
         if (stopping_.load(std::memory_order_acquire)) {
@@ -86,6 +86,13 @@ Fiber* Scheduler::steal(Processor& mine) noexcept {
         if (&victim == &mine || victim.queue.empty()) continue;
         if (Fiber* fiber = victim.queue.steal_into(mine.queue)) {
             mine.counters.steals.add(mine.queue.size() + 1);
+            return fiber;
+        }
+    }
+    for (std::size_t i = 1; i < count; ++i) {
+        Processor& victim = *processors_[(mine.index + i) % count];
+        if (Fiber* fiber = victim.steal_next()) {
+            mine.counters.steals.add();
             return fiber;
         }
     }

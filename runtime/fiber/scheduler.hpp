@@ -60,6 +60,8 @@ class Scheduler {
     // Runnable fibers
     void publish(Fiber& fiber) noexcept;  ///< any thread
     void overflow(std::span<Fiber* const> fibers) noexcept { global_.push(fibers); }
+    /// Fibers were made runnable beyond the one that runs next: one sleeping processor is to look for work.
+    void wake_one() noexcept;
 
     // Connections and drain
     void processor_listens() noexcept;
@@ -96,7 +98,6 @@ class Scheduler {
     void poll(Processor& mine, Reactor::Block block) noexcept;
     void sleep(Processor& mine) noexcept;
     Fiber* found(Processor& mine, Fiber* fiber) noexcept;
-    void wake_one() noexcept;
     void wake_all() noexcept;
 
     StackSlabs slabs_;
