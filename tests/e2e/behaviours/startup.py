@@ -95,7 +95,11 @@ def a_root_that_may_not_be_entered_is_named(t):
     (folder / "site").mkdir(mode=0o755, parents=True)
     folder.chmod(0)
     config = configuration(root=f"{folder.name}/site")
-    expect_no_start(t, config, CONFIGURATION, "cannot be entered", "permission", launcher=ORDINARY)
+    words = ("cannot be entered", "permission")
+    try:
+        expect_no_start(t, config, CONFIGURATION, *words, launcher=ORDINARY)
+    finally:
+        folder.chmod(0o700)
 
 
 @behaviour(own_server=True, compare=False)
