@@ -32,7 +32,8 @@ RUN apt-get update && apt-get install -y --no-install-recommends libspdlog1.15 \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --no-create-home --shell /usr/sbin/nologin spindle
 COPY --from=build /src/build/release/server/spindle /usr/bin/spindle
-COPY --from=build /src/config/ /etc/spindle/
+COPY --from=build /src/config/spindle.toml /etc/spindle/
+COPY --from=build /src/config/site/ /etc/spindle/site/
 USER spindle
 EXPOSE 8080
 # TERM drains: requests in flight are answered. Give it longer than timeouts.drain (docker stop -t).

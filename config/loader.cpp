@@ -11,6 +11,9 @@
 #include <set>
 #include <sstream>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <fmt/format.h>
 #include <toml11/parser.hpp>
 #include <toml11/serializer.hpp>
@@ -243,12 +246,14 @@ class Loader {
         }
         if (route.root.empty()) return;  // broken, and reported
         route.root = resolved(route.root);
-        std::error_code error;
-        const auto status = std::filesystem::status(route.root, error);
-        if (std::filesystem::is_directory(status)) return;
-        const std::string_view cause = std::filesystem::exists(status) ? "not a folder" : "not there";
+        // Whether it can be entered, not whether it can be listed: files are opened by their names.
+        const int error = ::faccessat(AT_FDCWD, (route.root / ".").c_str(), X_OK, AT_EACCESS) == 0 ? 0 : errno;
+        if (error == 0) return;
+        const std::string cause = error == ENOTDIR  ? "is not a folder"
+                                  : error == ENOENT ? "is not there"
+                                                    : fmt::format("cannot be entered: {}", ::strerrordesc_np(error));
         report_.add(place_of(item.at("root")),
-                    fmt::format("route.root must be a folder; {} is {}", route.root.string(), cause));
+                    fmt::format("route.root must be a folder; {} {}", route.root.string(), cause));
     }
 
     /// What is wrong with it, or "".

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/options.hpp"
 
+#include <netdb.h>
+
 #include <fmt/format.h>
 #include <algorithm>
 #include <limits>
@@ -185,8 +187,17 @@ bool is_file_name(std::string_view text) {
     return is_clean(text) && text.find('/') == text.npos && text != "." && text != "..";
 }
 
-/// A port, and a host before it: 127.0.0.1, [::1], or a unix socket's path. Whether the host is one is found
-/// when it is bound.
+/// A host's address, as numbers. Whether this machine has it is found when it is bound.
+bool is_numeric_host(const std::string& host) {
+    addrinfo hints{};
+    hints.ai_flags = AI_NUMERICHOST;
+    addrinfo* found = nullptr;
+    if (::getaddrinfo(host.c_str(), nullptr, &hints, &found) != 0) return false;
+    ::freeaddrinfo(found);
+    return true;
+}
+
+/// A port, and a host before it: 127.0.0.1, [::1], or a unix socket's path.
 bool is_address(std::string_view text) {
     if (!is_clean(text)) return false;
     if (text.starts_with("unix:")) return text.size() > 5 && text.size() < 5 + 108;
@@ -194,8 +205,9 @@ bool is_address(std::string_view text) {
     if (colon == text.npos || colon == 0) return false;
     const std::string_view host = text.substr(0, colon);
     const std::string_view port = text.substr(colon + 1);
-    const bool bracketed = host.starts_with('[') && host.ends_with(']') && host.size() > 4;
+    const bool bracketed = host.starts_with('[') && host.ends_with(']');
     if (!bracketed && host.find_first_not_of("0123456789.") != host.npos) return false;
+    if (!is_numeric_host(std::string(bracketed ? host.substr(1, host.size() - 2) : host))) return false;
     if (port.empty() || port.size() > 5 || port.find_first_not_of("0123456789") != port.npos) return false;
     return std::stoul(std::string(port)) <= 65535;
 }

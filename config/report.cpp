@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <algorithm>
+#include <functional>
 
 namespace spindle::config {
 namespace {
@@ -23,6 +24,9 @@ std::size_t distance(std::string_view a, std::string_view b) {
     return d[a.size()][b.size()];
 }
 
+/// In UTF-8: no column of its own.
+bool continues_character(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
+
 }  // namespace
 
 std::string Report::text() const {
@@ -42,8 +46,12 @@ std::string Report::text() const {
         text += fmt::format("{}:{}:{}: error: {}\n", file_, place.line, place.column, message);
         text += fmt::format("{:5} | {}\n      | ", place.line, source);
         // Tabs stay tabs, so that the caret stands below its column.
-        for (const char c : source.substr(0, before)) text += c == '\t' ? '\t' : ' ';
-        text += "^" + std::string(width - 1, '~') + "\n";
+        for (const char c : source.substr(0, before)) {
+            if (!continues_character(c)) text += c == '\t' ? '\t' : ' ';
+        }
+        const std::string_view underlined = source.substr(before, width);
+        const auto characters = std::ranges::count_if(underlined, std::not_fn(continues_character));
+        text += "^" + std::string(static_cast<std::size_t>(std::max<std::ptrdiff_t>(characters, 1) - 1), '~') + "\n";
     }
     return text;
 }

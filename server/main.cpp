@@ -46,7 +46,7 @@ void announce(const config::Config& config, const process::Listeners& listeners)
 
 int serve(const config::Config& config) {
     if (const auto opened = process::open_error_log(config.log); !opened) return fail(kCannotRun, opened.error());
-    process::raise_descriptor_limit(config.limits.connections);
+    process::raise_descriptor_limit(process::connections_of_a_process(config));
 
     const auto routes = handlers::make_routes(config);
     if (!routes) return fail(kBadConfiguration, routes.error());

@@ -156,7 +156,10 @@ task<Response> send_file(const Request& request, Found found, std::string_view n
     const std::string etag = etag_of(found.status);
 
     Response response;
-    response.set("Last-Modified", date_of(modified)).set("ETag", etag).set("Accept-Ranges", "bytes");
+    // Never later than Date (RFC 9110 section 8.8.2.1), whatever the file says.
+    response.set("Last-Modified", date_of(std::min(modified, std::time(nullptr))))
+        .set("ETag", etag)
+        .set("Accept-Ranges", "bytes");
 
     switch (http::evaluate(request, etag, modified)) {
         case http::Precondition::not_modified: response.status = 304; co_return response;

@@ -100,7 +100,7 @@ struct RequestParser::Callbacks {
         RequestParser& parser = self(llhttp);
         parser.overhead_bytes_ = 0;
         // Known before the data comes: a chunk that will pass the limit is refused at once.
-        return parser.body_bytes_ + llhttp->content_length > parser.limits_->body_bytes
+        return llhttp->content_length > parser.limits_->body_bytes - parser.body_bytes_
                    ? parser.refuse(ParseError::body_too_large)
                    : 0;
     }
@@ -158,7 +158,7 @@ RequestParser::RequestParser() noexcept { llhttp_init(&llhttp_, HTTP_REQUEST, &C
 void RequestParser::reset(const Limits& limits, Request& request) noexcept {
     limits_ = &limits;
     request_ = &request;
-    body_bytes_ = 0;
+    body_bytes_ = body_consumed_ = 0;
     restart();
 }
 
@@ -200,16 +200,28 @@ Event RequestParser::parse_head(std::string_view head) {
     Event event = run_head(head.substr(head_bytes_));
     if (head_bytes_ > limits_->header_bytes) {
         refused_ = false;
-        return fail(ParseError::head_too_large);
+        return fail_head(ParseError::head_too_large, from_the_start);
     }
-    if (event == Event::error) return fail(error_of_llhttp(head));
+    if (event == Event::error) return fail_head(error_of_llhttp(head), from_the_start);
     if (event == Event::need_more) return event;
     if (!from_the_start) {  // the views of the earlier parts are stale
         const std::size_t length = head_bytes_;
         restart();
         event = run_head(head.substr(0, length));
+        // A target that came in parts is whole only now.
+        if (event == Event::error) return fail_head(error_of_llhttp(head), true);
     }
     return accept_head() ? Event::head_complete : Event::error;
+}
+
+// The request is still logged: nothing in it may be of the one before, or a view of bytes that have moved.
+Event RequestParser::fail_head(ParseError error, bool from_the_start) noexcept {
+    Request& request = *request_;
+    request.method_name = request.host = request.path = request.query = {};
+    if (!from_the_start) request.forget();
+    else if (!request.target.empty())
+        request.method_name = llhttp_method_name(static_cast<llhttp_method_t>(llhttp_.method));
+    return fail(error);
 }
 
 Event RequestParser::run_head(std::string_view unread) {
@@ -222,7 +234,8 @@ Event RequestParser::run_head(std::string_view unread) {
     return status == HPE_PAUSED ? Event::head_complete : Event::error;
 }
 
-// llhttp gives up on a version or a method that it does not know; whether it is one at all decides.
+// llhttp gives up on a version that it does not know; whether it is one at all decides. A method that it does not
+// know it gives up on in the middle, before anybody can tell whether it is one: malformed.
 ParseError RequestParser::error_of_llhttp(std::string_view head) const noexcept {
     const std::string_view line = head.substr(0, head.find('\r'));
     switch (llhttp_get_errno(&llhttp_)) {
@@ -242,6 +255,7 @@ bool RequestParser::accept_head() {
     request.method_name = llhttp_method_name(static_cast<llhttp_method_t>(llhttp_.method));
     request.version_minor = llhttp_.http_minor;
     request.keep_alive = llhttp_should_keep_alive(&llhttp_) != 0;
+    request.host = {};
     const bool known_version = llhttp_.http_major == 1 && llhttp_.http_minor <= 1;
     if (!known_version) return reject(ParseError::unsupported_version);
     if (!single_spaces_around(request.target)) return reject(ParseError::malformed);
@@ -257,7 +271,6 @@ bool RequestParser::accept_head() {
 // One pass over the fields that mean something to the server itself.
 bool RequestParser::accept_fields() {
     Request& request = *request_;
-    request.host = {};
     request.expects_continue = request.chunked = false;
     request.content_length.reset();
     unsigned hosts = 0;
@@ -302,6 +315,7 @@ Event RequestParser::parse_body(std::string_view bytes, std::string_view& chunk)
     const llhttp_errno_t status = llhttp_execute(&llhttp_, bytes.data(), bytes.size());
     consumed_ =
         status == HPE_OK ? bytes.size() : static_cast<std::size_t>(llhttp_get_error_pos(&llhttp_) - bytes.data());
+    body_consumed_ += consumed_;
     chunk = chunk_;
     if (body_bytes_ > limits_->body_bytes) return fail(ParseError::body_too_large);
     if (status != HPE_OK && status != HPE_PAUSED) return fail(ParseError::malformed);

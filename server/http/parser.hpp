@@ -51,7 +51,8 @@ class RequestParser {
     void reset(const Limits& limits, Request& request) noexcept;
 
     /// The whole head so far; of it only what earlier calls have not consumed is looked at.
-    /// -> need_more, head_complete (the request's views point into `head`), error.
+    /// -> need_more (nothing in the request is to be used), head_complete (its views point into `head`), error
+    /// (what was understood is there, as views into `head`; the rest is empty).
     [[nodiscard]] Event parse_head(std::string_view head);
     /// Bytes of the head consumed so far; at head_complete, its length.
     [[nodiscard]] std::size_t head_bytes() const noexcept { return head_bytes_; }
@@ -61,6 +62,9 @@ class RequestParser {
     [[nodiscard]] Event parse_body(std::string_view bytes, std::string_view& chunk);
     /// Bytes that the last parse_body took.
     [[nodiscard]] std::size_t consumed() const noexcept { return consumed_; }
+
+    /// Of the message so far, head and body, as received.
+    [[nodiscard]] std::uint64_t message_bytes() const noexcept { return head_bytes_ + body_consumed_; }
 
     [[nodiscard]] ParseError error() const noexcept { return error_; }
 
@@ -75,6 +79,7 @@ class RequestParser {
     [[nodiscard]] ParseError error_of_llhttp(std::string_view head) const noexcept;
     /// The first error stays. `refuse` is for llhttp's callbacks, which stop it by what they return.
     Event fail(ParseError error) noexcept;
+    Event fail_head(ParseError error, bool from_the_start) noexcept;
     bool reject(ParseError error) noexcept;  ///< fail, and false
     int refuse(ParseError error) noexcept;
     int count_overhead(std::size_t bytes) noexcept;
@@ -84,7 +89,8 @@ class RequestParser {
     Request* request_ = nullptr;
     std::string_view chunk_;
     const char* bytes_end_ = nullptr;  ///< of what parse_body was given
-    std::uint64_t body_bytes_ = 0;
+    std::uint64_t body_bytes_ = 0;     ///< decoded
+    std::uint64_t body_consumed_ = 0;  ///< with its framing
     std::size_t head_bytes_ = 0;
     std::size_t consumed_ = 0;
     std::uint32_t overhead_bytes_ = 0;  ///< of extensions of this chunk, or of trailers

@@ -31,6 +31,11 @@ std::optional<std::string_view> Request::field(std::string_view name) const noex
     return std::nullopt;
 }
 
+void Request::forget() noexcept {
+    method_name = target = host = path = query = {};
+    fields.clear();
+}
+
 std::optional<std::string_view> Request::query_value(std::string_view key) const noexcept {
     std::string_view rest = query;
     while (!rest.empty()) {

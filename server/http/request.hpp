@@ -15,7 +15,7 @@
 
 namespace spindle::http {
 
-/// RFC 9110 section 9. `other` is any valid token that is not listed; its name is in Request::method_name.
+/// RFC 9110 section 9. `other` is any that llhttp knows beyond these; its name is in Request::method_name.
 enum class Method : std::uint8_t { get, head, post, put, delete_, connect, options, trace, patch, other };
 
 [[nodiscard]] std::string_view to_string(Method method) noexcept;
@@ -49,6 +49,9 @@ struct Request {
     /// Value of `key` in the query ("a=1&b=2"), as sent (not decoded); the first one if repeated.
     [[nodiscard]] std::optional<std::string_view> query_value(std::string_view key) const noexcept;
     [[nodiscard]] bool has_body() const noexcept { return chunked || content_length.value_or(0) > 0; }
+
+    /// Lets go of every view, of bytes that are moved or gone.
+    void forget() noexcept;
 };
 
 }  // namespace spindle::http

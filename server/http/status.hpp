@@ -11,7 +11,7 @@ namespace spindle::http {
 
 /// What can be wrong with a request.
 enum class ParseError : std::uint8_t {
-    malformed,            ///< not HTTP, or ambiguous framing
+    malformed,            ///< not HTTP, a method that llhttp does not know, or ambiguous framing
     head_too_large,       ///< limits.header_bytes
     too_many_fields,      ///< limits.header_count
     target_too_long,      ///< limits.target_bytes
@@ -19,7 +19,7 @@ enum class ParseError : std::uint8_t {
     timed_out,            ///< timeouts.header or timeouts.body
     unknown_expectation,  ///< Expect other than 100-continue
     unknown_coding,       ///< a transfer coding other than chunked
-    unknown_method,       ///< CONNECT, or no method that HTTP knows
+    unknown_method,       ///< CONNECT: this is no proxy
     unsupported_version,  ///< neither HTTP/1.0 nor HTTP/1.1
 };
 

@@ -24,7 +24,7 @@ namespace spindle::pipeline {
 class DescriptorSink;
 
 /// What is known of an answered request; views live during write() only. Empty text becomes "-"
-/// (combined) or "" (JSON). Status 499: the client went away before the answer was sent.
+/// (combined) or "" (JSON). The status is what was answered, also where the client went away meanwhile.
 struct AccessRecord {
     std::string_view remote;  ///< the peer's address without its port; "unix" for a local socket
     std::string_view method;

@@ -97,6 +97,7 @@ template <class Stream>
 typename Connection<Stream>::Next Connection<Stream>::receive_failed(runtime::Error error) {
     // An idle connection ends without a word; 408 is for a request under way (RFC 9110 section 15.5.9).
     if (error.code != ETIMEDOUT || exchange_ == nullptr) return Next::close;
+    exchange_->request.forget();  // half parsed, from buffers that are given back
     return refuse(http::ParseError::timed_out);
 }
 
@@ -408,8 +409,7 @@ bool Connection<Stream>::wants_keep_alive() noexcept {
 
 template <class Stream>
 void Connection<Stream>::log(std::uint16_t status, std::uint64_t body_bytes) noexcept {
-    if (server_.access_log().enabled())
-        server_.log_request(exchange_->request, peer_, status, body_bytes, exchange_->started);
+    if (server_.access_log().enabled()) server_.log_request(*exchange_, peer_, status, body_bytes);
 }
 
 // ---- the stream

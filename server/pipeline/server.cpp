@@ -49,20 +49,21 @@ runtime::task<void> Server::serve(int descriptor) {
 
 WorkerState& Server::worker_state() noexcept { return *workers_[runtime::current_worker().index]; }
 
-void Server::log_request(const Request& request, const PeerAddress& peer, std::uint16_t status,
-                         std::uint64_t body_bytes, std::uint64_t started) noexcept {
+void Server::log_request(const Exchange& exchange, const PeerAddress& peer, std::uint16_t status,
+                         std::uint64_t body_bytes) noexcept {
+    const Request& request = exchange.request;
     PeerText text;
     const runtime::Worker& worker = runtime::current_worker();
     timespec now{};
     ::clock_gettime(CLOCK_MONOTONIC, &now);
-    const auto passed =
-        static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U + static_cast<std::uint64_t>(now.tv_nsec) - started;
+    const auto passed = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U +
+                        static_cast<std::uint64_t>(now.tv_nsec) - exchange.started;
     log_.write(worker.index, {.remote = peer.text(text),
                               .method = request.method_name,
                               .target = request.target,
                               .host = request.host,
                               .status = status,
-                              .bytes_in = request.content_length.value_or(0),
+                              .bytes_in = exchange.parser.message_bytes(),
                               .bytes_out = body_bytes,
                               .duration = std::chrono::nanoseconds(passed),
                               .version = request.version_minor == 0 ? "HTTP/1.0" : "HTTP/1.1",

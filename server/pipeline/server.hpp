@@ -38,9 +38,9 @@ class Server {
     /// Of the worker that runs the calling code.
     [[nodiscard]] WorkerState& worker_state() noexcept;
 
-    /// Into the access log. `started`: reactor time, ns.
-    void log_request(const Request& request, const PeerAddress& peer, std::uint16_t status, std::uint64_t body_bytes,
-                     std::uint64_t started) noexcept;
+    /// Into the access log. `body_bytes`: of the response.
+    void log_request(const Exchange& exchange, const PeerAddress& peer, std::uint16_t status,
+                     std::uint64_t body_bytes) noexcept;
     void report_handler_error(std::string_view route, std::string_view what) noexcept;
 
   private:

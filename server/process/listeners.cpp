@@ -34,9 +34,11 @@ struct SocketAddress {
 std::unexpected<std::string> failure(std::string_view address, int error) {
     std::string_view advice;
     if (error == EADDRINUSE) advice = " (another server has it; end that one, or listen elsewhere)";
-    if (error == EACCES)
-        advice =
-            " (ports below 1024 need root or CAP_NET_BIND_SERVICE; a unix socket needs a folder that may be written)";
+    const bool local = address.starts_with(kUnixPrefix);
+    if (error == EACCES && !local) advice = " (ports below 1024 need root or CAP_NET_BIND_SERVICE)";
+    if (error == EACCES && local) advice = " (this user may not create files in its folder)";
+    if (error == ENOENT) advice = " (its folder is not there; create it)";
+    if (error == EMFILE) advice = " (raise RLIMIT_NOFILE, ulimit -n)";
     if (error == EADDRNOTAVAIL) advice = " (no network interface of this machine has that address)";
     // glibc's words are "Address already in use".
     return std::unexpected(fmt::format("cannot listen on {}: {}{}", address, ::strerrordesc_np(error), advice));

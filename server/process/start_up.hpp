@@ -18,7 +18,16 @@ namespace spindle::process {
 /// Raises RLIMIT_NOFILE as far as the hard limit allows; warns when `connections` do not fit.
 void raise_descriptor_limit(std::uint64_t connections);
 
+/// What else is to be known when the kernel refuses a ring.
+struct RingCircumstances {
+    std::string kernel = {};    ///< its release, "6.12.1"
+    std::string disabled = {};  ///< sysctl kernel.io_uring_disabled; empty where the kernel has none (before 6.6)
+    bool filtered = false;      ///< this process stands under a seccomp filter
+    bool privileged = true;     ///< runs as root
+};
+[[nodiscard]] RingCircumstances ring_circumstances();
+
 /// Why the ring could not be set up, and what to do: one line.
-[[nodiscard]] std::string explain_ring_failure(runtime::Error error);
+[[nodiscard]] std::string explain_ring_failure(runtime::Error error, const RingCircumstances& here);
 
 }  // namespace spindle::process

@@ -46,19 +46,25 @@ class Supervisor {
         ::pthread_sigmask(SIG_BLOCK, &watched, nullptr);
         signals_ = ::signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
         int ends[2] = {-1, -1};
-        if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0) {
-            ready_in_ = ends[0];
-            ready_out_ = ends[1];
-        }
+        if (signals_ < 0 || ::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) error_ = errno;
+        ready_in_ = ends[0];
+        ready_out_ = ends[1];
     }
 
     ~Supervisor() {
-        for (const int descriptor : {signals_, ready_in_, ready_out_}) ::close(descriptor);
+        for (const int descriptor : {signals_, ready_in_, ready_out_}) {
+            if (descriptor >= 0) ::close(descriptor);
+        }
     }
     Supervisor(const Supervisor&) = delete;
     Supervisor& operator=(const Supervisor&) = delete;
 
     int run() {
+        if (error_ != 0) {
+            spdlog::critical("cannot supervise workers: {}: raise RLIMIT_NOFILE (ulimit -n)",
+                             ::strerrordesc_np(error_));
+            return 1;
+        }
         // One after the other, so that what keeps all from starting is said once.
         workers_.front().start_at = Clock::now();
         while (true) {
@@ -214,6 +220,7 @@ class Supervisor {
     int signals_ = -1;
     int ready_in_ = -1;
     int ready_out_ = -1;
+    int error_ = 0;  // of opening those three
     bool stopping_ = false;
     bool announced_ = false;
     int exit_code_ = 0;

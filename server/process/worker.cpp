@@ -31,13 +31,6 @@ std::unique_ptr<runtime::Backend> make_backend(const config::Concurrency& concur
         {.worker = worker, .blocking_threads = loop.blocking_threads, .lag_warning = loop.lag_warning});
 }
 
-/// This process' part of limits.connections; rounded up, so that it is never 0.
-std::uint64_t connections_max(const config::Config& config) {
-    const bool loops = config.concurrency.backend == config::Backend::event_loop;
-    const std::uint64_t processes = loops ? config.concurrency.event_loop.processes : 1;
-    return (config.limits.connections + processes - 1) / processes;
-}
-
 long open_descriptors() {
     std::error_code error;
     return std::distance(std::filesystem::directory_iterator("/proc/self/fd", error), {});
@@ -66,6 +59,12 @@ class PeriodicFlush {
 
 }  // namespace
 
+std::uint64_t connections_of_a_process(const config::Config& config) noexcept {
+    const bool loops = config.concurrency.backend == config::Backend::event_loop;
+    const std::uint64_t processes = loops ? config.concurrency.event_loop.processes : 1;
+    return (config.limits.connections + processes - 1) / processes;
+}
+
 int run_worker(const Worker& worker) {
     const long descriptors_before = open_descriptors();
     runtime::Teardown left;
@@ -74,14 +73,14 @@ int run_worker(const Worker& worker) {
         const auto backend = make_backend(worker.config.concurrency, worker.number);
         pipeline::Server server(worker.config, worker.routes, worker.access_log, *backend);
         runtime::Service service = server.service(worker.listeners);
-        service.connections_max = connections_max(worker.config);
+        service.connections_max = connections_of_a_process(worker.config);
         service.on_ready = worker.on_ready;
 
         const PeriodicFlush flush(worker.access_log);
         const DrainOnSignal drain(*backend, !worker.supervised);
         const auto ended = backend->run(service);
         if (!ended) {
-            spdlog::critical("{}", explain_ring_failure(ended.error()));
+            spdlog::critical("{}", explain_ring_failure(ended.error(), ring_circumstances()));
             return 1;
         }
         left = backend->teardown();

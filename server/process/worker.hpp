@@ -4,6 +4,7 @@
 // pipeline on it until it is drained, and says what was left.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <span>
 #include <vector>
@@ -23,6 +24,9 @@ struct Worker {
     bool supervised = false;
     std::function<void()> on_ready;
 };
+
+/// A process' part of limits.connections; rounded up, so that it is never 0.
+[[nodiscard]] std::uint64_t connections_of_a_process(const config::Config& config) noexcept;
 
 /// Until a stop signal has drained it. The exit code of the process.
 [[nodiscard]] int run_worker(const Worker& worker);

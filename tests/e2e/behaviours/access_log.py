@@ -5,11 +5,12 @@ import json
 import re
 
 from harness import check
-from harness.client import request
+from harness.client import chunked, request
 from harness.configuration import configuration
 from harness.registry import behaviour
 
 JSON = configuration({"log.format": "json"})
+SHORT = configuration({"log.format": "json", "timeouts.header": "300ms"})
 OFF = configuration({"log.access": False})
 JSON_FIELDS = {
     "ts",
@@ -86,6 +87,40 @@ def a_json_line_has_all_fields(t):
         line["bytes_in"] >= 5 and line["bytes_out"] >= 5
     ), f"{line['bytes_in']} in, {line['bytes_out']} out"
     assert 0 <= float(line["duration"]) < t.limit(5), f"duration: {line['duration']}"
+
+
+@behaviour(config=JSON)
+def bytes_in_are_those_of_head_and_body_as_received(t):
+    message = request("POST", "/echo?mark=bytes", fields={"Transfer-Encoding": "chunked"})
+    message += chunked([b"one", b"two"])
+    connection = t.connect()
+    connection.send(message)
+    check.equal(connection.read_reply("POST").body, b"onetwo")
+    check.equal(json_line(t, "mark=bytes")["bytes_in"], len(message), "bytes_in")
+
+
+@behaviour(config=SHORT)
+def a_line_of_a_refused_request_has_nothing_of_another_client(t):
+    """What is refused was half parsed, where another request was, or in bytes that have moved."""
+    secret = {"User-Agent": "another client's agent", "Referer": "another client's page"}
+    check.status(t.get("/plaintext?mark=another", fields=secret, host="another.test"), 200)
+    half = b"GET /half HTTP/1.1\r\nUser-Agent: half-agent"
+    for first, second, status in (
+        (b"garbage\r\n\r\n", b"", 400),
+        (half, b"-of-it\r\nX : y\r\n\r\n", 400),
+        (half, b"", 408),
+    ):
+        connection = t.connect()
+        connection.send(first)
+        check.status(t.get("/plaintext?mark=another", fields=secret, host="another.test"), 200)
+        connection.send(second)
+        check.status(connection.read_reply(), status)
+        connection.expect_end()
+    lines = t.server.wait_for_line(r'"status":4', "out", count=3)
+    for line in map(json.loads, lines):
+        text = (line["host"], line["referer"], line["user_agent"])
+        assert "another" not in "".join(text), f"of another client: {line}"
+        assert line["uri"] in ("", "/half"), f"uri: {line}"
 
 
 @behaviour(config=JSON)

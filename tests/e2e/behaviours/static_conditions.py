@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The static handler: validators, conditional requests, ranges (RFC 9110 sections 13 and 14)."""
 
+from email.utils import parsedate_to_datetime
+
 from harness import check
 from harness.client import request
 from harness.registry import behaviour
-from harness.site import ALPHABET, BIG, MODIFIED_TEXT
+from harness.site import ALPHABET, BIG, FUTURE, MODIFIED_TEXT
 
 EARLIER, LATER = "Mon, 13 Nov 2023 22:13:20 GMT", "Wed, 15 Nov 2023 22:13:20 GMT"
 
@@ -19,6 +21,15 @@ def files_have_validators(t):
         tag.removeprefix("W/")[:1] == '"' and tag.endswith('"') and len(tag) > 4
     ), f"ETag: {tag!r}"
     assert tag != t.get("/script.js").field("ETag"), "two files with the same ETag"
+
+
+@behaviour(compare=False)
+def a_file_from_the_future_is_not_modified_later_than_now(t):
+    """RFC 9110 section 8.8.2.1: Last-Modified is never later than Date."""
+    reply = t.get("/" + FUTURE)
+    check.status(reply, 200)
+    date, modified = (parsedate_to_datetime(reply.field(n)) for n in ("Date", "Last-Modified"))
+    assert modified <= date, f"modified at {modified}, answered at {date}"
 
 
 @behaviour

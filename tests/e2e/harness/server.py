@@ -45,13 +45,17 @@ class Server:
         limit: float = 10.0,
         descriptors_max: int | None = None,
         environment: dict[str, str] | None = None,
+        launcher: tuple[str, ...] = (),
     ):
-        """Starts `command`; returns when it listens. `descriptors_max` is its RLIMIT_NOFILE."""
+        """Starts `command`; returns when it listens. `descriptors_max` is its RLIMIT_NOFILE.
+
+        `launcher` is a command that executes the one behind it."""
         self.command = command
         self.processes = processes
         self.limit = limit
         self._lines: list[tuple[str, str]] = []
         self._changed = threading.Condition()
+        command = [*launcher, *command]
         if descriptors_max is not None:
             command = ["sh", "-c", f"ulimit -n {descriptors_max} && exec {shlex.join(command)}"]
         self.process = subprocess.Popen(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 MODIFIED = 1_700_000_000  # Tue, 14 Nov 2023 22:13:20 GMT
 MODIFIED_TEXT = "Tue, 14 Nov 2023 22:13:20 GMT"
+FUTURE, FUTURE_MODIFIED = "future.txt", 4_000_000_000  # in the year 2096
 SECRET = b"this is outside of the root\n"
 BIG = random.Random(1).randbytes(10 * 1024 * 1024)
 ALPHABET = b"abcdefghijklmnopqrstuvwxyz"
@@ -49,6 +50,8 @@ def make_site(folder: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
         os.utime(path, (MODIFIED, MODIFIED))
+    (root / FUTURE).write_bytes(b"from another clock\n")
+    os.utime(root / FUTURE, (FUTURE_MODIFIED, FUTURE_MODIFIED))
     (folder / "secret.txt").write_bytes(SECRET)
     (folder / "site-private").mkdir()
     (folder / "site-private" / "secret.txt").write_bytes(SECRET)

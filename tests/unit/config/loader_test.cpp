@@ -108,6 +108,32 @@ TEST_CASE("TOML that does not parse is reported with its place") {
     says(problems("[limits]\nheader_count = 1\nheader_count = 2\n"), "spindle.toml:3:");
 }
 
+TEST_CASE("A file may begin with a byte order mark and have DOS line ends") {
+    const auto config = Folder("\xef\xbb\xbf[limits]\r\nheader_count = 7\r\n").load();
+    REQUIRE(config);
+    CHECK(config->limits.header_count == 7);
+    says(problems("\xef\xbb\xbf[limits]\r\nheader_count = 0\r\n"),
+         "    2 | header_count = 0\n      |                ^\n");
+}
+
+TEST_CASE("The caret stands below its character, whatever bytes are before it") {
+    says(problems("[log]\naccess_path = \"\xc3\xbc\xe2\x82\xac\"\nx = {\"\xc3\xbc\" = 1}\n"), "no option log.x");
+    says(problems("log = { access_path = \"\xc3\xbc\xe2\x82\xac\", access = 1 }\n"),
+         "      |                                      ^\n");
+}
+
+TEST_CASE("An address is one") {
+    for (const char* address : {"127.0.0.1:0", "[::]:8080", "[fe80::1]:80", "unix:/run/x", "0.0.0.0:65535"}) {
+        CAPTURE(address);
+        CHECK(problems("[[listen]]\naddress = \"" + std::string(address) + "\"\n") == "none");
+    }
+    for (const char* address : {"", ":80", "localhost:80", "999.1.1.1:80", "[zzz]:80", "[]:80", "::1:80", "127.0.0.1",
+                                "127.0.0.1:65536", "127.0.0.1:x", "unix:"}) {
+        CAPTURE(address);
+        says(problems("[[listen]]\naddress = \"" + std::string(address) + "\"\n"), "listen.address must be");
+    }
+}
+
 TEST_CASE("Routes are checked against the handlers and the file system") {
     says(problems("[[route]]\npath = \"/\"\nhandler = \"plaintex\"\n"),
          "spindle.toml:3:11: error: route.handler must be one of plaintext, sleep, static, not \"plaintex\" (did you "

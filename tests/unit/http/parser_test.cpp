@@ -142,6 +142,45 @@ TEST_CASE("Each limit has its own error") {
     CHECK(parse(kMessages[3], {}, {.body_bytes = 10}).error == ParseError::body_too_large);
 }
 
+TEST_CASE("A chunk size that would wrap around the limit is refused with its header") {
+    const std::string head = "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+    const Parsed parsed = parse(head + "5\r\nhello\r\nfffffffffffffffe\r\n", {}, {.body_bytes = 100});
+    CHECK(parsed.event == Event::error);
+    CHECK(parsed.error == ParseError::body_too_large);
+}
+
+TEST_CASE("A head that is refused leaves nothing of the one before, nor a view of bytes that have moved") {
+    RequestParser parser;
+    Request request;
+    const Limits limits;
+    const std::string first = "GET /first HTTP/1.1\r\nHost: first.example\r\nReferer: first\r\n\r\n";
+    const auto after_first = [&](const std::vector<std::string>& parts) {
+        parser.reset(limits, request);
+        REQUIRE(parser.parse_head(first) == Event::head_complete);
+        parser.reset(limits, request);
+        Event event = Event::need_more;
+        std::string held;
+        for (const std::string& part : parts) {
+            held = std::string(held + part);
+            event = parser.parse_head(held);
+        }
+        CHECK(event == Event::error);
+        CHECK(request.host.empty());
+        return std::string(request.method_name) + " " + std::string(request.target) + " " +
+               std::to_string(request.fields.size());
+    };
+    CHECK(after_first({"garbage\r\n\r\n"}) == "  0");
+    CHECK(after_first({"POST /second HTTP/1.1\r\nX : y\r\n\r\n"}) == "POST /second 0");
+    CHECK(after_first({"POST /second HTTP/1.1\r\nX: ", "y\r\n", "Y : z\r\n\r\n"}) == "  0");
+    CHECK(after_first({"POST /second HTTP/1.1\r\nX: \x01\r\n\r\n"}) == "POST /second 1");
+}
+
+TEST_CASE("A target that comes in parts is measured as a whole") {
+    const std::string head = "GET /0123456789 HTTP/1.0\r\n\r\n";
+    CHECK(parse(head, {10}, {.target_bytes = 10}).error == ParseError::target_too_long);
+    CHECK(parse(head, {10}, {.target_bytes = 11}).event == Event::head_complete);
+}
+
 TEST_CASE("What could be read in two ways is refused") {
     for (const char* fields :
          {"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "Content-Length: +5\r\n", "Content-Length: 5, 6\r\n",
