@@ -17,6 +17,7 @@ import resource
 import tempfile
 from pathlib import Path
 
+import idle
 import isolation
 import throughput
 from servers import BUILD
@@ -28,6 +29,7 @@ SCENARIOS = {
     "file": throughput.file,
     "connections": throughput.connections,
     "isolation": isolation.run,
+    "idle": idle.run,
 }
 
 
