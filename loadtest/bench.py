@@ -17,6 +17,7 @@ import resource
 import tempfile
 from pathlib import Path
 
+import fibers
 import idle
 import isolation
 import throughput
@@ -30,6 +31,7 @@ SCENARIOS = {
     "connections": throughput.connections,
     "isolation": isolation.run,
     "idle": idle.run,
+    "fibers": fibers.run,
 }
 
 
@@ -41,6 +43,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=int, default=4, help="of one measurement")
     parser.add_argument("--connections", type=int, default=64, help="of plaintext, pipelined and file")
     parser.add_argument("--load", default="", help="isolation: only loads with this in their name")
+    parser.add_argument("--parked", type=int, default=1_000_000, help="fibers: how many are parked at once")
     parser.add_argument("--server-cpu", type=int, default=0, help="where a scenario gives the server one CPU")
     parser.add_argument("--client-cpu", type=int, default=1)
     parser.add_argument("--spindle", type=Path, default=BUILD / "release/server/spindle")

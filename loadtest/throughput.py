@@ -5,7 +5,7 @@ import re
 import subprocess
 
 import servers
-from table import Report, compare, medians, row
+from table import Report, compare, medians, ratios, row
 
 FIGURES = ("requests/s", "CPU us/request", "user us/request", "p50 us", "p99 us")
 UNITS = {"us": 1, "ms": 1000, "s": 1_000_000, "m": 60_000_000}
@@ -30,7 +30,7 @@ def measure(server: servers.Server, path: str, connections: int, extra: list[str
     user_after, system_after = server.cpu_seconds()
     if found := re.search(r"Socket errors.*|Non-2xx.*", output):
         raise SystemExit(f"{server.name}: {found[0]}")
-    requests = int(re.search(r"(\d+) requests in", output)[1])
+    requests = max(1, int(re.search(r"(\d+) requests in", output)[1]))
     return {
         "requests/s": float(re.search(r"Requests/sec:\s+([\d.]+)", output)[1]),
         "CPU us/request": (user_after - user + system_after - system) * 1e6 / requests,
@@ -70,26 +70,52 @@ def comparison(title: str, path: str, peers, extra=(), baselines=("nginx",)):
     return run
 
 
+def measure_many(server: servers.Server, connections: int, options) -> dict[str, float]:
+    """As measure(), but from when all connections are open."""
+    command = ["taskset", "-c", str(options.client_cpu), str(options.probe), "closed", "--port", str(server.port)]
+    command += ["--connections", str(connections), "--seconds", str(options.seconds)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as client:
+        if client.stdout.readline() != "opened\n":
+            raise SystemExit(f"{server.name}: {connections} connections could not be opened")
+        before = sum(server.cpu_seconds())
+        client.stdin.write("\n")
+        client.stdin.flush()
+        output = client.stdout.read()
+        used = sum(server.cpu_seconds()) - before
+    found = {key: float(value) for key, value in (line.split() for line in output.splitlines())}
+    return {
+        "requests/s": found["requests_per_s"],
+        "CPU us/request": used * 1e6 / max(1, found["requests"]),
+        "p50 us": found["p50"],
+        "p99 us": found["p99"],
+    }
+
+
 def connections(report: Report, options) -> None:
     """Whether throughput stays as connections become many."""
     started = start(options, ("nginx",))
     try:
         found = {
-            count: in_turns(started, options, lambda one, count=count: measure(one, "/plaintext", count, [], options))
+            count: in_turns(started, options, lambda one, count=count: measure_many(one, count, options))
             for count in CONNECTIONS
         }
     finally:
         stop(started)
     report.line(f"plaintext with more and more connections, {options.rounds} rounds of {options.seconds} s")
     names = list(found[1][0])
-    for figure in ("requests/s", "CPU us/request", "p99 us"):
+    for figure in ("requests/s", "CPU us/request", "p50 us", "p99 us"):
         row(report, figure, [f"{count} conn." for count in CONNECTIONS])
         for name in names:
             row(report, name, [medians(found[count], name, [figure])[0] for count in CONNECTIONS])
-    row(report, "requests/s of the best", [f"{count} conn." for count in CONNECTIONS])
+    row(report, "requests/s, of its own best", [f"{count} conn." for count in CONNECTIONS])
     for name in names:
         rates = [medians(found[count], name, ["requests/s"])[0] for count in CONNECTIONS]
         row(report, name, [rate / max(rates) for rate in rates])
+    for baseline in {"nginx"} & set(names):
+        for figure in ("requests/s", "CPU us/request"):
+            row(report, f"{figure} / {baseline}", [f"{count} conn." for count in CONNECTIONS])
+            for name in names[1:]:
+                row(report, name, [ratios(found[count], name, baseline, [figure])[0] for count in CONNECTIONS])
 
 
 def stop(started: list[servers.Server]) -> None:

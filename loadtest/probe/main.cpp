@@ -9,6 +9,7 @@
 
 #include <arpa/inet.h>
 
+#include "loadtest/probe/closed_loop.hpp"
 #include "loadtest/probe/hold.hpp"
 #include "loadtest/probe/measure.hpp"
 
@@ -19,8 +20,10 @@ constexpr const char* kUsage =
     "                     [--load PATH --load-connections N]\n"
     "       spindle_probe hold --port P [--port P ...] --connections N [--path PATH] [--from ADDRESS]\n"
     "                     [--addresses N] [--unanswered]\n"
+    "       spindle_probe closed --port P --connections N [--path PATH] [--seconds S]\n"
     "measure: open-loop latency of /plaintext beside a load, for a while\n"
-    "hold: opens connections, asks once on each, keeps them until standard input ends\n";
+    "hold: opens connections, asks once on each, keeps them until standard input ends\n"
+    "closed: opens connections, waits for a byte on standard input, asks on each again and again\n";
 
 [[noreturn]] void usage() {
     std::fputs(kUsage, stderr);
@@ -75,6 +78,19 @@ void run_measure(Arguments arguments) {
     probe::measure(options);
 }
 
+void run_closed(Arguments arguments) {
+    probe::ClosedLoopOptions options;
+    for (std::string_view name; arguments.next(name);) {
+        if (name == "--port") options.port = arguments.port();
+        else if (name == "--connections") options.connections = std::max(1U, arguments.number());
+        else if (name == "--path") options.path = arguments.text();
+        else if (name == "--seconds") options.duration = arguments.number() * probe::kSecond;
+        else usage();
+    }
+    if (options.port == 0) usage();
+    probe::closed_loop(options);
+}
+
 void run_hold(Arguments arguments) {
     probe::HoldOptions options;
     for (std::string_view name; arguments.next(name);) {
@@ -98,5 +114,6 @@ int main(int count, char** words) {
     const Arguments arguments(count - 2, words + 2);
     if (mode == "measure") run_measure(arguments);
     else if (mode == "hold") run_hold(arguments);
+    else if (mode == "closed") run_closed(arguments);
     else usage();
 }

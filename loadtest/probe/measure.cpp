@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "loadtest/probe/client.hpp"
+#include "loadtest/probe/percentile.hpp"
 #include "loadtest/probe/schedule.hpp"
 
 namespace probe {
@@ -19,11 +20,7 @@ namespace {
 
 constexpr int kOk = 200;
 
-double percentile(const std::vector<Nanoseconds>& sorted, double fraction) {
-    if (sorted.empty()) return 0;
-    const auto index = static_cast<std::size_t>(fraction * static_cast<double>(sorted.size()));
-    return static_cast<double>(sorted[std::min(index, sorted.size() - 1)]) / 1e6;
-}
+double milliseconds(Nanoseconds time) { return static_cast<double>(time) / 1e6; }
 
 class Measurement {
   public:
@@ -129,10 +126,10 @@ class Measurement {
         }
         std::ranges::sort(latency_);
         std::ranges::sort(lateness_);
-        std::printf("p50 %.4f\np99 %.4f\nmax %.4f\n", percentile(latency_, 0.5), percentile(latency_, 0.99),
-                    percentile(latency_, 1));
+        std::printf("p50 %.4f\np99 %.4f\nmax %.4f\n", milliseconds(percentile(latency_, 0.5)),
+                    milliseconds(percentile(latency_, 0.99)), milliseconds(percentile(latency_, 1)));
         std::printf("requests %zu\nunanswered %zu\n", latency_.size(), latency_.size() - answered);
-        std::printf("late_p99 %.4f\n", percentile(lateness_, 0.99));
+        std::printf("late_p99 %.4f\n", milliseconds(percentile(lateness_, 0.99)));
         std::printf("load_done %zu\nload_refused %zu\nload_per_s %.3f\n", load_done_, load_refused_,
                     static_cast<double>(load_done_) * 1e9 / static_cast<double>(load_duration));
     }
