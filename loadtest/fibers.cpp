@@ -4,7 +4,6 @@
 // a "name value" a line, for fibers.py, which puts Go's figures beside them.
 //
 //     spindle_fibers [PARKED]
-#include <chrono>
 #include <coroutine>
 #include <cstdio>
 #include <cstdlib>
@@ -13,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "loadtest/stopwatch.hpp"
 #include "runtime/fiber/context.hpp"
 #include "runtime/fiber/fiber.hpp"
 #include "runtime/fiber/stacks.hpp"
@@ -21,17 +21,13 @@
 namespace {
 
 using namespace spindle::runtime;
-using Clock = std::chrono::steady_clock;
+using spindle::loadtest::Stopwatch;
 
 constexpr std::size_t kStackSize = 256 * 1024;
 constexpr std::size_t kSwitches = 20'000'000;
 constexpr std::size_t kManyFibers = 20'000;  // their stacks are far more than any cache or TLB holds
 constexpr std::size_t kLives = 2'000'000;
 constexpr std::size_t kParkedDefault = 1'000'000;
-
-double nanoseconds_each(Clock::time_point start, std::size_t count) {
-    return std::chrono::duration<double, std::nano>(Clock::now() - start).count() / static_cast<double>(count);
-}
 
 void print(const char* name, double value) { std::printf("%s %.2f\n", name, value); }
 
@@ -75,9 +71,9 @@ struct Circle {
         left = members.size();
         switch_context(main, members.front().stack->context);
         left = switches;
-        const auto start = Clock::now();
+        const Stopwatch start;
         switch_context(main, last->stack->context);
-        return nanoseconds_each(start, switches);
+        return start.nanoseconds_each(switches);
     }
 
     struct Member {
@@ -120,7 +116,7 @@ double life() {
         Life& life = *static_cast<Life*>(argument);
         switch_and_abandon(life.stack->context, life.main);
     };
-    const auto start = Clock::now();
+    const Stopwatch start;
     for (std::size_t i = 0; i < kLives; ++i) {
         one.stack = cache.take();
         if (one.stack == nullptr) std::abort();
@@ -128,7 +124,7 @@ double life() {
         switch_context(one.main, one.stack->context);
         cache.give(one.stack);
     }
-    return nanoseconds_each(start, kLives);
+    return start.nanoseconds_each(kLives);
 }
 
 // ---------------------------------------------------------------- parked
@@ -147,7 +143,7 @@ void parked_with_stack(std::size_t count) {
         while (true) switch_context(mine->context, all.main);
     };
     const double before = memory_bytes();
-    const auto start = Clock::now();
+    const Stopwatch start;
     for (Stack*& stack : stacks) {
         stack = slabs.take();
         if (stack == nullptr) {
@@ -158,11 +154,11 @@ void parked_with_stack(std::size_t count) {
         make_context(stack->context, stack->memory(), park, &handler);
         switch_context(handler.main, stack->context);
     }
-    print("park_with_stack_ns", nanoseconds_each(start, count));
+    print("park_with_stack_ns", start.nanoseconds_each(count));
     print("parked_with_stack_bytes", (memory_bytes() - before) / static_cast<double>(count));
-    const auto again = Clock::now();
+    const Stopwatch again;
     for (Stack* stack : stacks) switch_context(handler.main, stack->context);
-    print("resume_with_stack_ns", nanoseconds_each(again, count));
+    print("resume_with_stack_ns", again.nanoseconds_each(count));
     slabs.give(stacks);
 }
 
@@ -174,16 +170,16 @@ Root<Fiber> idle_flow() {
 void parked_without_stack(std::size_t count) {
     std::vector<std::coroutine_handle<>> flows(count);
     const double before = memory_bytes();
-    const auto start = Clock::now();
+    const Stopwatch start;
     for (auto& flow : flows) {
         flow = idle_flow().handle();
         flow.resume();
     }
-    print("park_without_stack_ns", nanoseconds_each(start, count));
+    print("park_without_stack_ns", start.nanoseconds_each(count));
     print("parked_without_stack_bytes", (memory_bytes() - before) / static_cast<double>(count));
-    const auto again = Clock::now();
+    const Stopwatch again;
     for (const auto flow : flows) flow.resume();
-    print("resume_without_stack_ns", nanoseconds_each(again, count));
+    print("resume_without_stack_ns", again.nanoseconds_each(count));
     for (const auto flow : flows) flow.destroy();
 }
 

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fibers beside goroutines, without any server: fibers.cpp and peers/go/goroutines, in turns."""
+"""Fibers beside goroutines, without any server: fibers.cpp and peers/go/goroutines, in turns.
+
+Nanoseconds are CPU time of the whole process; the wake-up alone is by the clock on the wall.
+"""
 
 import statistics
 import subprocess
@@ -8,10 +11,13 @@ import servers
 from table import Report, row
 
 FIGURES = {  # name: what it is
-    "switch_2_ns": "switch between 2, ns",
-    "switch_many_ns": "switch among 20,000, ns",
+    "switch_2_ns": "bare switch between 2, ns",
+    "switch_many_ns": "bare switch among 20,000, ns",
+    "yield_2_ns": "give way between 2, ns",
+    "yield_many_ns": "give way among 20,000, ns",
     "ping_pong_ns": "wake-up and switch by channel, ns",
     "life_ns": "spawn + run + end, ns",
+    "light_life_ns": "the same, runtime code, ns",
     "stack_life_ns": "stack taken, run upon, given back, ns",
     "wake_p50_us": "woken on the other processor, p50 us",
     "wake_p99_us": "woken on the other processor, p99 us",
