@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loadtest/probe/client.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
@@ -12,7 +13,6 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -31,11 +31,13 @@ void set_option(int descriptor, int level, int name, int value) {
     ::setsockopt(descriptor, level, name, &value, sizeof value);
 }
 
+char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
+
 std::size_t content_length(std::string_view head) {
     constexpr std::string_view kName = "\r\nContent-Length:";
     for (std::size_t at = head.find("\r\n"); at != head.npos; at = head.find("\r\n", at + 2)) {
         const std::string_view line = head.substr(at);
-        if (line.size() <= kName.size() || ::strncasecmp(line.data(), kName.data(), kName.size()) != 0) continue;
+        if (!std::ranges::equal(line.substr(0, kName.size()), kName, {}, lower, lower)) continue;
         const std::string_view value = line.substr(line.find_first_not_of(' ', kName.size()));
         std::size_t length = 0;
         std::from_chars(value.data(), value.data() + value.size(), length);
