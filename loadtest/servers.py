@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The measured servers: started on one CPU, their CPU time and memory read from /proc."""
+"""The measured servers: processes whose CPU time and memory are read from /proc."""
 
 import os
 import re
@@ -7,73 +7,159 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+BUILD = HERE.parent / "build"
 TICK = 1 / os.sysconf("SC_CLK_TCK")
 BACKENDS = ("event_loop", "fiber")
 
 
 class Server:
-    """A running process; `name` is how results call it."""
+    """A running process with its children; `name` is how results call it.
 
-    def __init__(self, name: str, command: list[str], cpu: int):
+    Standard error goes to a file: nobody reads a pipe while a load runs, and a full one would stop the server.
+    """
+
+    def __init__(self, name: str, command: list[str], folder: Path, cpus: str = "", env: dict | None = None):
         self.name = name
-        self.process = subprocess.Popen(
-            ["taskset", "-c", str(cpu), *command], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
-        )
+        self.log = folder / f"{re.sub(r'[^a-z0-9]', '_', name.lower())}_{time.monotonic_ns()}.log"
+        pinned = ["taskset", "-c", cpus, *command] if cpus else command
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                pinned, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log, env={**os.environ, **(env or {})}
+            )
         self.port = 0
 
+    def wait_for_announcement(self) -> "Server":
+        """All but nginx say where they listen, when they do."""
+        for _ in range(2000):
+            if found := re.search(r"listening on http://127\.0\.0\.1:(\d+)", self.log.read_text()):
+                self.port = int(found[1])
+                return self
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.005)
+        self.stop()
+        sys.exit(f"{self.name} does not start:\n{self.log.read_text()}")
+
+    def pids(self) -> list[int]:
+        """The process and all beneath it."""
+        children: dict[int, list[int]] = {}
+        for entry in os.listdir("/proc"):
+            if entry.isdigit() and (fields := stat_of(int(entry))):
+                children.setdefault(int(fields[1]), []).append(int(entry))
+        found = [self.process.pid]
+        for pid in found:
+            found += children.get(pid, [])
+        return found
+
     def cpu_seconds(self) -> tuple[float, float]:
-        """User and system time so far, all threads."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return int(fields[11]) * TICK, int(fields[12]) * TICK
+        """User and system time so far, all threads of all processes."""
+        stats = [fields for pid in self.pids() if (fields := stat_of(pid))]
+        return sum(int(one[11]) for one in stats) * TICK, sum(int(one[12]) for one in stats) * TICK
 
     def memory_bytes(self) -> int:
         """Proportional set size."""
-        text = Path(f"/proc/{self.process.pid}/smaps_rollup").read_text()
-        return int(re.search(r"^Pss:\s+(\d+) kB", text, re.MULTILINE)[1]) * 1024
+        total = 0
+        for pid in self.pids():
+            text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+            total += int(re.search(r"^Pss:\s+(\d+) kB", text, re.MULTILINE)[1]) * 1024
+        return total
 
-    def stop(self) -> None:
+    def stop(self, patience: float = 10) -> None:
+        pids = self.pids()
         self.process.terminate()
         try:
-            self.process.wait(10)
+            self.process.wait(patience)
         except subprocess.TimeoutExpired:
-            self.process.kill()
+            for pid in pids:
+                try:
+                    os.kill(pid, 9)
+                except ProcessLookupError:
+                    pass
             self.process.wait()
+
+
+def stat_of(pid: int) -> list[str]:
+    """Fields of /proc/PID/stat from the state on; empty when the process is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
 
 
 def fill(template: str, folder: Path, **values) -> Path:
     text = (HERE / template).read_text()
     for key, value in values.items():
         text = text.replace(f"@{key}@", str(value))
-    path = folder / (values.get("BACKEND", "") + template.removesuffix(".in"))
+    path = folder / template.removesuffix(".in")
     path.write_text(text)
     return path
 
 
-def start_spindle(binary: Path, backend: str, folder: Path, cpu: int) -> Server:
-    config = fill("spindle.toml.in", folder, BACKEND=backend, SITE=folder / "site")
-    server = Server(f"spindle {backend}", [str(binary), "-c", str(config)], cpu)
-    for line in server.process.stderr:
-        if found := re.search(rb"listening on http://127\.0\.0\.1:(\d+)", line):
-            server.port = int(found[1])
-            return server
-    sys.exit(f"{binary} does not start")
+def start_spindle(binary: Path, backend: str, folder: Path, *, workers: int = 1, cpus: str = "", sets=()) -> Server:
+    """`workers`: event loop processes or fiber processors; `sets`: further "key=value" overrides."""
+    config = fill("spindle.toml.in", folder, SITE=folder / "site")
+    sets = [f"concurrency.backend={backend}", *sets]
+    sets += [f"concurrency.event_loop.processes={workers}", f"concurrency.fiber.processors={workers}"]
+    command = [str(binary), "-c", str(config)]
+    for one in sets:
+        command += ["--set", one]
+    return Server(f"spindle {backend}", command, folder, cpus).wait_for_announcement()
 
 
-def start_nginx(folder: Path, cpu: int) -> Server | None:
+def start_nginx(folder: Path, *, cpus: str = "") -> Server | None:
     binary = shutil.which("nginx")
     if binary is None:
-        return None
+        return missing("nginx")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     config = fill("nginx.conf.in", folder, FOLDER=folder, PORT=port, SITE=folder / "site")
-    server = Server("nginx", [binary, "-p", str(folder), "-c", str(config)], cpu)
+    server = Server("nginx", [binary, "-p", str(folder), "-c", str(config)], folder, cpus)
     server.port = port
     wait_until_open(port)
     return server
+
+
+def start_go(folder: Path, *, workers: int = 1, cpus: str = "") -> Server | None:
+    binary = build_go("server")
+    if binary is None:
+        return None
+    env = {"GOMAXPROCS": str(workers)}
+    return Server("Go", [str(binary)], folder, cpus, env).wait_for_announcement()
+
+
+def start_node(folder: Path, *, workers: int = 1, cpus: str = "") -> Server | None:
+    binary = shutil.which("node")
+    if binary is None:
+        return missing("node")
+    command = [binary, str(HERE / "peers/node/server.js"), str(workers)]
+    return Server("Node", command, folder, cpus).wait_for_announcement()
+
+
+def build_go(package: str) -> Path | None:
+    """Standard library only, so no network; a second call finds everything in its cache."""
+    go = shutil.which("go")
+    if go is None:
+        return missing("go")
+    binary = BUILD / f"peers/go_{package}"
+    env = {"GOFLAGS": "-mod=mod", "GOPROXY": "off", "CGO_ENABLED": "0", "GOTOOLCHAIN": "local"}
+    env["GOCACHE"] = str(BUILD / "peers/go_cache")
+    command = [go, "build", "-o", str(binary), f"./{package}"]
+    subprocess.run(command, cwd=HERE / "peers/go", env={**os.environ, **env}, check=True)
+    return binary
+
+
+said_missing: set[str] = set()
+
+
+def missing(what: str) -> None:
+    if what not in said_missing:
+        print(f"{what} is not installed: left out", file=sys.stderr)
+    said_missing.add(what)
 
 
 def wait_until_open(port: int) -> None:
@@ -82,5 +168,5 @@ def wait_until_open(port: int) -> None:
             client.settimeout(1)
             if client.connect_ex(("127.0.0.1", port)) == 0:
                 return
-        os.sched_yield()
+        time.sleep(0.005)
     sys.exit(f"nothing listens on port {port}")

@@ -17,7 +17,7 @@ deps="$root/build/deps"
 {
     build_packages=(g++ cmake ninja-build pkg-config libfmt-dev libspdlog-dev libcli11-dev)
     test_packages=(python3 curl wrk)
-    bench_packages=(python3 wrk)
+    bench_packages=(python3 wrk golang-go)
     lint_packages=(clang-tidy-19 clang-format-19 shellcheck)
     fuzz_packages=(clang-19 libclang-rt-19-dev)
 }

@@ -1,0 +1,3 @@
+module spindle.example/peers
+
+go 1.19

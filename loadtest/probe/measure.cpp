@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loadtest/probe/measure.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "loadtest/probe/client.hpp"
+#include "loadtest/probe/percentile.hpp"
+#include "loadtest/probe/schedule.hpp"
+
+namespace probe {
+namespace {
+
+constexpr int kOk = 200;
+
+double milliseconds(Nanoseconds time) { return static_cast<double>(time) / 1e6; }
+
+class Measurement {
+  public:
+    explicit Measurement(const MeasureOptions& options)
+        : options_(options),
+          probe_request_(request_for("/plaintext")),
+          load_request_(request_for(options.load_path)),
+          epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
+        probes_.reserve(options.connections);  // addresses of clients are registered: no growth later
+        loads_.reserve(options.load_connections);
+        for (unsigned i = 0; i < options.connections; ++i) open_probe(i);
+        for (unsigned i = 0; i < options.load_connections; ++i) open(loads_.emplace_back());
+    }
+    ~Measurement() { ::close(epoll_); }
+    Measurement(const Measurement&) = delete;
+    Measurement& operator=(const Measurement&) = delete;
+
+    void run() {
+        const Nanoseconds load_start = now();
+        for (Flow& load : loads_) load.client.send(load_request_);
+        start_ = load_start + (loads_.empty() ? 0 : options_.lead);
+        const Nanoseconds end = start_ + options_.duration;
+        for (Nanoseconds time = now(); time < end; time = now()) {
+            send_due(time);
+            take_answers(std::min(due_at(next_), end) - time);
+        }
+        report(end, end - load_start);
+    }
+
+  private:
+    /// A connection and, for a probe, the number of the request whose answer comes next.
+    struct Flow {
+        Client client;
+        std::uint64_t number = 0;
+        bool is_probe = false;
+    };
+
+    void open(Flow& flow) {
+        flow.client.connect(options_.port, options_.source);
+        flow.client.set_non_blocking();
+        epoll_event event{.events = EPOLLIN, .data = {.ptr = &flow}};
+        if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, flow.client.descriptor(), &event) != 0) fail("epoll_ctl");
+    }
+
+    /// Asks once, so that accepting and first-use costs are not measured.
+    void open_probe(unsigned number) {
+        Flow& flow = probes_.emplace_back();
+        flow.number = number;
+        flow.is_probe = true;
+        open(flow);
+        flow.client.send(probe_request_);
+        epoll_event event{};
+        while (true) {
+            if (::epoll_wait(epoll_, &event, 1, -1) < 0 && errno != EINTR) fail("epoll_wait");
+            flow.client.receive();
+            if (flow.client.next_response() != 0) return;
+        }
+    }
+
+    [[nodiscard]] Nanoseconds due_at(std::uint64_t number) const {
+        return start_ + static_cast<Nanoseconds>(number) * kSecond / options_.rate;
+    }
+
+    void send_due(Nanoseconds time) {
+        for (; due_at(next_) <= time; ++next_) {
+            probes_[next_ % probes_.size()].client.send(probe_request_);
+            lateness_.push_back(time - due_at(next_));
+        }
+    }
+
+    void take_answers(Nanoseconds timeout) {
+        std::array<epoll_event, 64> events;
+        const timespec wait{.tv_sec = timeout / kSecond, .tv_nsec = timeout % kSecond};
+        const int count = ::epoll_pwait2(epoll_, events.data(), events.size(), timeout > 0 ? &wait : &kNow, nullptr);
+        if (count < 0 && errno != EINTR) fail("epoll_pwait2");
+        for (int i = 0; i < count; ++i) {
+            Flow& flow = *static_cast<Flow*>(events[static_cast<std::size_t>(i)].data.ptr);
+            flow.client.receive();
+            while (const int status = flow.client.next_response()) {
+                if (flow.is_probe) answered(flow, status);
+                else load_answered(flow, status);
+            }
+        }
+    }
+
+    void answered(Flow& flow, int status) {
+        if (status != kOk) fail("the probe was not answered 200");
+        latency_.push_back(now() - due_at(flow.number));
+        flow.number += probes_.size();
+    }
+
+    void load_answered(Flow& flow, int status) {
+        if (status == kOk) ++load_done_;
+        else ++load_refused_;
+        flow.client.send(load_request_);
+    }
+
+    void report(Nanoseconds end, Nanoseconds load_duration) {
+        const std::size_t answered = latency_.size();
+        for (const Flow& flow : probes_) {
+            for (std::uint64_t number = flow.number; number < next_; number += probes_.size())
+                latency_.push_back(end - due_at(number));
+        }
+        std::ranges::sort(latency_);
+        std::ranges::sort(lateness_);
+        std::printf("p50 %.4f\np99 %.4f\nmax %.4f\n", milliseconds(percentile(latency_, 0.5)),
+                    milliseconds(percentile(latency_, 0.99)), milliseconds(percentile(latency_, 1)));
+        std::printf("requests %zu\nunanswered %zu\n", latency_.size(), latency_.size() - answered);
+        std::printf("late_p99 %.4f\n", milliseconds(percentile(lateness_, 0.99)));
+        std::printf("load_done %zu\nload_refused %zu\nload_per_s %.3f\n", load_done_, load_refused_,
+                    static_cast<double>(load_done_) * 1e9 / static_cast<double>(load_duration));
+    }
+
+    static constexpr timespec kNow{};
+
+    const MeasureOptions& options_;
+    const std::string probe_request_;
+    const std::string load_request_;
+    const int epoll_;
+    std::vector<Flow> probes_;
+    std::vector<Flow> loads_;
+    Nanoseconds start_ = 0;
+    std::uint64_t next_ = 0;             ///< the first request that is not due yet
+    std::vector<Nanoseconds> latency_;   ///< of answers, from when they were due
+    std::vector<Nanoseconds> lateness_;  ///< of this program itself: how long after they were due requests left
+    std::size_t load_done_ = 0;
+    std::size_t load_refused_ = 0;
+};
+
+}  // namespace
+
+void measure(const MeasureOptions& options) {
+    const bool short_slice = ask_for_short_slice();
+    Measurement measurement(options);
+    measurement.run();
+    std::printf("short_slice %d\n", short_slice ? 1 : 0);
+}
+
+}  // namespace probe

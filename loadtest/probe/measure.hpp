@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// An open-loop probe beside a closed-loop load, both on one thread of little cost, since the server has
+// the same processors.
+//
+// The probe asks at a fixed rate whatever the server does: request k is due at start + k / rate on
+// connection k mod connections (pipelined behind what that connection still waits for), and its latency
+// counts from when it was *due*. What is not answered at the end counts with its age. So a server that freezes for a second is seen by 1 s x rate requests, and
+// not by the one that a closed loop would have sent.
+//
+// The load keeps one request under way on each of its connections, and counts the answers.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "loadtest/probe/clock.hpp"
+
+namespace probe {
+
+struct MeasureOptions {
+    std::uint16_t port = 0;
+    std::uint32_t source = 0;  ///< address to connect from, host order; 0: any
+    unsigned rate = 2000;      ///< requests a second of the probe
+    unsigned connections = 32;
+    Nanoseconds duration = 5 * kSecond;
+    Nanoseconds lead = kSecond / 2;  ///< the load alone, before the probe begins
+    std::string load_path;           ///< empty: no load
+    unsigned load_connections = 0;
+};
+
+/// Runs and prints its figures to standard output, a "name value" a line; times are in milliseconds.
+void measure(const MeasureOptions& options);
+
+}  // namespace probe
