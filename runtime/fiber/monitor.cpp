@@ -44,7 +44,8 @@ void Monitor::watch() {
             doze();
             busy = Clock::now();
         }
-        const Clock::duration pause = now < watchful_until ? kLook : std::max<Clock::duration>(kLook, handoff_after_ / 2);
+        const Clock::duration pause =
+            now < watchful_until ? kLook : std::max<Clock::duration>(kLook, handoff_after_ / 2);
         std::this_thread::sleep_for(pause);
     }
 }

@@ -179,13 +179,9 @@ bool Reactor::has_completions() const noexcept {
     return io_uring_smp_load_acquire(ring_.cq.ktail) != IO_URING_READ_ONCE(*ring_.cq.khead);
 }
 
-bool Reactor::has_task_work() const noexcept {
-    return (IO_URING_READ_ONCE(*ring_.sq.kflags) & IORING_SQ_TASKRUN) != 0;
-}
+bool Reactor::has_task_work() const noexcept { return (IO_URING_READ_ONCE(*ring_.sq.kflags) & IORING_SQ_TASKRUN) != 0; }
 
-bool Reactor::has_due_timer(std::uint64_t now) const noexcept {
-    return next_timer() <= now / kNanosecondsPerTick;
-}
+bool Reactor::has_due_timer(std::uint64_t now) const noexcept { return next_timer() <= now / kNanosecondsPerTick; }
 
 void Reactor::wake() noexcept {
     if (wake_pending_.exchange(true, std::memory_order_seq_cst)) return;

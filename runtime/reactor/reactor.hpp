@@ -121,7 +121,7 @@ class Reactor {
     struct WakeOperation : Operation {
         Reactor* reactor;
     } wake_operation_{};
-    std::atomic<std::uint64_t> next_timer_{kNoTimer};  // ticks; by the owner; early when that timer was cancelled
+    std::atomic<std::uint64_t> next_timer_{kNoTimer};    // ticks; by the owner; early when that timer was cancelled
     alignas(64) std::atomic<bool> wake_pending_{false};  // by wake(), cleared by the owner
 };
 

@@ -61,9 +61,9 @@ struct RequestParser::Callbacks {
     static int on_url(llhttp_t* llhttp, const char* at, std::size_t length) {
         RequestParser& parser = self(llhttp);
         extend(parser.request_->target, at, length);
-        return parser.request_->target.size() > parser.limits_->target_bytes
-                   ? parser.refuse(ParseError::target_too_long)
-                   : 0;
+        // Counted, since the view holds only what came last when the bytes have moved meanwhile.
+        parser.target_bytes_ += length;
+        return parser.target_bytes_ > parser.limits_->target_bytes ? parser.refuse(ParseError::target_too_long) : 0;
     }
 
     static int on_header_field(llhttp_t* llhttp, const char* at, std::size_t length) {
@@ -168,6 +168,7 @@ void RequestParser::restart() noexcept {
     request_->fields.clear();
     request_->target = {};
     head_bytes_ = 0;
+    target_bytes_ = 0;
     overhead_bytes_ = 0;
     in_body_ = name_complete_ = extension_named_ = message_complete_ = refused_ = false;
 }
@@ -208,7 +209,6 @@ Event RequestParser::parse_head(std::string_view head) {
         const std::size_t length = head_bytes_;
         restart();
         event = run_head(head.substr(0, length));
-        // A target that came in parts is whole only now.
         if (event == Event::error) return fail_head(error_of_llhttp(head), true);
     }
     return accept_head() ? Event::head_complete : Event::error;

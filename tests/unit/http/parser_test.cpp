@@ -175,7 +175,9 @@ TEST_CASE("A head that is refused leaves nothing of the one before, nor a view o
     CHECK(after_first({"POST /second HTTP/1.1\r\nX: \x01\r\n\r\n"}) == "POST /second 1");
 }
 
-TEST_CASE("A target that comes in parts is measured as a whole") {
+TEST_CASE("A target that comes in parts is measured as a whole, before the head is complete") {
+    CHECK(parse("GET /0123456789", {8, 12}, {.target_bytes = 10}).error == ParseError::target_too_long);
+    CHECK(parse("GET /0123456789", {8, 12}, {.target_bytes = 11}).event == Event::need_more);
     const std::string head = "GET /0123456789 HTTP/1.0\r\n\r\n";
     CHECK(parse(head, {10}, {.target_bytes = 10}).error == ParseError::target_too_long);
     CHECK(parse(head, {10}, {.target_bytes = 11}).event == Event::head_complete);
