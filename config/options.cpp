@@ -264,7 +264,7 @@ std::vector<Option<Config>> make_config_options() {
         {"timeouts", "write", duration<C>(MEMBER(timeouts.write), 60s, 10ms, 24h), "both",
          "A client that takes no byte of a response for that long is cut off."},
         {"timeouts", "drain", duration<C>(MEMBER(timeouts.drain), 30s, 0ns, 24h), "both",
-         "On the first signal, how long requests in flight may take to end."},
+         "On a stop signal, the server ends within it; what is left 1s before (or at half of it) is cancelled."},
         {"log", "level", choice<C>(MEMBER(log.level), 2, {"trace", "debug", "info", "warning", "error", "off"}), "both",
          "What the error log says."},
         {"log", "format", choice<C>(MEMBER(log.format), 0, {"combined", "json"}), "both",

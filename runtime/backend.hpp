@@ -4,6 +4,7 @@
 // event_loop/event_loop.hpp and fiber/fiber_backend.hpp; whoever wires the program picks one, nobody else asks.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -48,6 +49,17 @@ struct Service {
     std::function<void()> abandon;
 };
 
+/// A drain's course: flows that are left are cancelled while there is time for them to end, and the process
+/// ends without those that do not. Not below 100 ms, which an orderly end needs in any case.
+struct DrainTimes {
+    std::chrono::nanoseconds cancel_after;
+    std::chrono::nanoseconds abandon_after;
+
+    explicit constexpr DrainTimes(std::chrono::nanoseconds drain_timeout)
+        : cancel_after(drain_timeout - std::min<std::chrono::nanoseconds>(drain_timeout / 2, std::chrono::seconds(1))),
+          abandon_after(std::max<std::chrono::nanoseconds>(drain_timeout, std::chrono::milliseconds(100))) {}
+};
+
 /// Counters of one worker (an event loop or a processor) under the same names for both backends.
 /// Written by the worker alone, summed on read.
 struct Figures {
@@ -75,7 +87,7 @@ class Backend {
     /// first accept (ring set-up: EPERM, ENOSYS, ENOMEM) come back with nothing started. Call once.
     [[nodiscard]] virtual Result<void> run(const Service& service) = 0;
 
-    /// Stop accepting, let flows end, cancel those left after drain_timeout, return from run().
+    /// Stop accepting, let flows end, cancel those left (DrainTimes), return from run().
     /// Any thread, and async-signal-safe. A second call changes nothing.
     virtual void request_drain() noexcept = 0;
 

@@ -40,7 +40,7 @@ void Monitor::watch() {
         lead_drain(now);
         if (suspicious || somebody_away) watchful_until = now + kWatchfulFor;
         if (!scheduler_.everybody_sleeps() || somebody_away) busy = now;
-        if (now - busy > kDozeAfter && !drain_deadline_) {
+        if (now - busy > kDozeAfter && !drain_began_) {
             doze();
             busy = Clock::now();
         }
@@ -157,16 +157,17 @@ bool Monitor::wants_kick(const Machine& machine, Away& seen, Clock::time_point n
 
 void Monitor::lead_drain(Clock::time_point now) {
     if (!drain_requested_.load(std::memory_order_relaxed)) return;
-    if (!drain_deadline_) {
-        drain_deadline_ = now + service_.drain_timeout;
+    if (!drain_began_) {
+        drain_began_ = now;
         scheduler_.begin_drain();
     }
+    const DrainTimes times(service_.drain_timeout);
     if (scheduler_.connections() == 0 && scheduler_.all_accepting_ended()) {
         scheduler_.stop();
-    } else if (now >= *drain_deadline_ + kAbandonAfter) {
+    } else if (now - *drain_began_ >= times.abandon_after) {
         if (service_.abandon) service_.abandon();
         std::_Exit(0);
-    } else if (now >= *drain_deadline_ && !std::exchange(cancelled_, true)) {
+    } else if (now - *drain_began_ >= times.cancel_after && !std::exchange(cancelled_, true)) {
         scheduler_.processors()[0]->counters.cut.add(scheduler_.connections());
         scheduler_.cancel_flows();
     }

@@ -39,7 +39,6 @@ class Monitor {
     static constexpr int kUnneededAfter = 10;
     static constexpr std::chrono::milliseconds kKickEvery{1};
     static constexpr std::chrono::milliseconds kDozeAfter{100};  ///< of everybody sleeping
-    static constexpr std::chrono::seconds kAbandonAfter{1};
 
     /// What was seen of a processor in one stay in user code.
     struct Look {
@@ -72,7 +71,7 @@ class Monitor {
     std::atomic<bool>& drain_requested_;
     std::vector<Look> looks_;
     std::vector<Away> away_;  // by the machine's place in Scheduler::machines()
-    std::optional<Clock::time_point> drain_deadline_;
+    std::optional<Clock::time_point> drain_began_;
     bool cancelled_ = false;
     std::atomic<bool> ending_{false};
     std::thread thread_;
