@@ -49,7 +49,7 @@ def measure(name: str, load: str, options) -> tuple[dict[str, float] | None, str
         figures = probe(server.port, options, path, connections)
     finally:
         server.stop(patience=4)
-    warnings = [line for line in server.log.read_text().splitlines() if "[warn" in line]
+    warnings = [line for line in server.log.read_text().splitlines() if " warning [" in line and "route" in line]
     return figures, warnings[0] if warnings else ""
 
 

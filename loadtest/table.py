@@ -8,6 +8,7 @@ import statistics
 import sys
 from pathlib import Path
 
+LOAD_AT_START = os.getloadavg()[0]
 RESULTS = Path(__file__).resolve().parent / "results"
 
 
@@ -32,7 +33,9 @@ def machine() -> str:
     model = re.search(r"^model name\s*:\s*(.*)", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     cpus = len(os.sched_getaffinity(0))
-    return f"{model[1] if model else platform.machine()}, {cpus} CPUs, {memory:.0f} GiB, Linux {platform.release()}"
+    name = model[1] if model else platform.machine()
+    where = f"{name}, {cpus} CPUs, {memory:.0f} GiB, Linux {platform.release()}"
+    return f"{where}; load average before: {LOAD_AT_START:.1f}"
 
 
 def number(value: float | str) -> str:
