@@ -31,6 +31,7 @@ void Machine::live() {
     this_threads_machine = this;
     thread_id_.store(static_cast<int>(::syscall(SYS_gettid)), std::memory_order_relaxed);
     AlternateSignalStack for_overflows;
+    set_thread_slice(kMachineSlice);
     while (true) {
         assigned_.acquire();
         if (processor == nullptr) return;
@@ -47,7 +48,6 @@ void Machine::live() {
 
 void Machine::run_processor() noexcept {
     set_current_worker(processor);
-    if (!serving_slice_.exchange(true, std::memory_order_relaxed)) set_thread_slice(0, kServingSlice);
     processor->start_listening();
     stack = processor->take_stack();
     CHECK_THAT(stack != nullptr);
@@ -86,11 +86,6 @@ std::chrono::nanoseconds Machine::cpu_time() const noexcept {
     timespec time{};
     if (::clock_gettime(clock, &time) != 0) return {};
     return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
-}
-
-void Machine::become_stuck() noexcept {
-    const int thread = thread_id_.load(std::memory_order_relaxed);
-    if (thread != 0 && serving_slice_.exchange(false, std::memory_order_relaxed)) set_thread_slice(thread, kStuckSlice);
 }
 
 // ---- the scheduler's loop, on any stack; keeps nothing across a fiber's run

@@ -49,8 +49,6 @@ class Machine {
     void kick() const noexcept;
     /// CPU time of its thread so far; zero before it lives. Any thread; a system call.
     [[nodiscard]] std::chrono::nanoseconds cpu_time() const noexcept;
-    /// Its processor was taken from it: it competes with those that serve for longer turns, and fewer.
-    void become_stuck() noexcept;
 
     // Written by the machine itself; processor also by assign() while it waits.
     Processor* processor = nullptr;
@@ -74,7 +72,6 @@ class Machine {
     Fiber* publish_ = nullptr;    // to be made runnable once its stack is left
     std::binary_semaphore assigned_{0};
     std::atomic<int> thread_id_{0};
-    std::atomic<bool> serving_slice_{false};  // what the kernel was asked for; by the machine and the monitor
     std::thread thread_;
 };
 

@@ -30,7 +30,7 @@ Monitor::~Monitor() {
 void Monitor::watch() {
     // Else the kernel lets a thread that asks for 100 us sleep 50 more, and wait for its turn beside stuck machines.
     ::prctl(PR_SET_TIMERSLACK, 1UL);
-    set_thread_slice(0, kServingSlice);
+    set_thread_slice(kMachineSlice);
     Clock::time_point busy = Clock::now();
     Clock::time_point watchful_until = busy;
     while (!ending_.load(std::memory_order_relaxed)) {
@@ -124,7 +124,6 @@ void Monitor::hand_off(Processor& processor, Look& look, Clock::time_point now) 
     processor.counters.stalls.add();
     processor.counters.handoffs.add();
     fresh->assign(&processor);
-    stuck->become_stuck();
     if (service_.on_stall) service_.on_stall(stall);
 }
 

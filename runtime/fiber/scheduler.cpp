@@ -109,8 +109,10 @@ bool Scheduler::work_elsewhere(const Processor& mine) const noexcept {
 
 // ---- sleeping and waking
 
+// No more completions than its queue has room for: they wait in the ring, in order. Those that went to the global
+// queue instead would be overtaken by all that come after them.
 void Scheduler::poll(Processor& mine, Reactor::Block block) noexcept {
-    mine.reactor().poll(block);
+    mine.reactor().poll(block, mine.queue.room());
     mine.heed_drain();
     if (accept_paused_.load(std::memory_order_relaxed)) mine.resume_accepting();
 }

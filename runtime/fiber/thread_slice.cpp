@@ -26,12 +26,12 @@ struct SchedulingAttributes {
 }  // namespace
 
 // Read first, so that all else stays: the nice value, flags, and any other policy that somebody gave the process.
-void set_thread_slice(int thread_id, std::chrono::nanoseconds slice) noexcept {
+void set_thread_slice(std::chrono::nanoseconds slice) noexcept {
     SchedulingAttributes attributes;
-    if (::syscall(SYS_sched_getattr, thread_id, &attributes, sizeof attributes, 0) != 0) return;
+    if (::syscall(SYS_sched_getattr, 0, &attributes, sizeof attributes, 0) != 0) return;
     if (attributes.policy != SCHED_OTHER) return;
     attributes.runtime = static_cast<std::uint64_t>(slice.count());
-    ::syscall(SYS_sched_setattr, thread_id, &attributes, 0);
+    ::syscall(SYS_sched_setattr, 0, &attributes, 0);
 }
 
 }  // namespace spindle::runtime

@@ -121,7 +121,7 @@ void complete_wait(Operation& operation, std::int32_t result, std::uint32_t flag
     current_worker().wake(wait.waiter);
 }
 
-unsigned Reactor::poll(Block block) {
+unsigned Reactor::poll(Block block, unsigned completions_max) {
     buffers_.collect();
     if (block == Block::until_event && !has_due_timer(now_)) {
         submit_and_wait();
@@ -132,7 +132,7 @@ unsigned Reactor::poll(Block block) {
         }
     }
     refresh_clock();
-    unsigned ran = reap();
+    const unsigned ran = reap(completions_max);
     wheel_.advance(now_ / kNanosecondsPerTick);
     next_timer_.store(wheel_.next_expiry().value_or(kNoTimer), std::memory_order_relaxed);
     return ran;
@@ -156,10 +156,10 @@ void Reactor::submit_and_wait() noexcept {
     CHECK_THAT(status >= 0 || status == -ETIME || status == -EINTR || status == -EBUSY || status == -EAGAIN);
 }
 
-unsigned Reactor::reap() noexcept {
+unsigned Reactor::reap(unsigned max) noexcept {
     unsigned ran = 0;
     io_uring_cqe* cqe = nullptr;
-    while (ran < kCompletionsMax && io_uring_peek_cqe(&ring_, &cqe) == 0) {
+    while (ran < max && io_uring_peek_cqe(&ring_, &cqe) == 0) {
         auto* operation = static_cast<Operation*>(io_uring_cqe_get_data(cqe));
         const std::int32_t result = cqe->res;
         const std::uint32_t flags = cqe->flags;

@@ -60,9 +60,10 @@ class Reactor {
     void start_timer(Wait& wait, std::chrono::nanoseconds timeout, bool drainable = false) noexcept;
 
     enum class Block : std::uint8_t { no, until_event };
-    /// Submits, waits if asked (until a completion, a timer or wake()), runs completions and due timers.
-    /// Returns how many of both ran, at most about kCompletionsMax.
-    unsigned poll(Block block);
+    static constexpr unsigned kCompletionsMax = 256;
+    /// Submits, waits if asked (until a completion, a timer or wake()), runs at most `completions_max` completions,
+    /// oldest first, and due timers. Returns how many completions ran.
+    unsigned poll(Block block, unsigned completions_max = kCompletionsMax);
 
     /// Ends a blocking poll() now or the next one. Any thread; async-signal-safe.
     void wake() noexcept;
@@ -90,7 +91,6 @@ class Reactor {
     [[nodiscard]] std::uint64_t now() const noexcept { return now_; }
 
   private:
-    static constexpr unsigned kCompletionsMax = 256;
     static constexpr std::uint64_t kNoTimer = UINT64_MAX;
 
     explicit Reactor(Sharing sharing) noexcept : sharing_(sharing) {}
@@ -98,7 +98,7 @@ class Reactor {
     [[nodiscard]] io_uring_sqe* next_submission();
     void submit() noexcept;
     void submit_and_wait() noexcept;
-    unsigned reap() noexcept;
+    unsigned reap(unsigned max) noexcept;
     void refresh_clock() noexcept;
     [[nodiscard]] std::uint64_t next_timer() const noexcept { return next_timer_.load(std::memory_order_relaxed); }
     void arm_wake() noexcept;
