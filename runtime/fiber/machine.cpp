@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/fiber/machine.hpp"
 
+#include <sched.h>
+#include <sys/rseq.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -30,6 +32,10 @@ Machine& this_machine() noexcept {
 void Machine::live() {
     this_threads_machine = this;
     thread_id_.store(static_cast<int>(::syscall(SYS_gettid)), std::memory_order_relaxed);
+    if (__rseq_size != 0) {
+        const char* area = static_cast<const char*>(__builtin_thread_pointer()) + __rseq_offset;
+        cpu_.store(&reinterpret_cast<const rseq*>(area)->cpu_id, std::memory_order_relaxed);
+    }
     AlternateSignalStack for_overflows;
     set_thread_slice(kMachineSlice);
     while (true) {
@@ -86,6 +92,21 @@ std::chrono::nanoseconds Machine::cpu_time() const noexcept {
     timespec time{};
     if (::clock_gettime(clock, &time) != 0) return {};
     return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
+
+int Machine::cpu() const noexcept {
+    const std::uint32_t* cpu = cpu_.load(std::memory_order_relaxed);
+    return cpu == nullptr ? -1 : static_cast<int>(*static_cast<const volatile std::uint32_t*>(cpu));
+}
+
+void Machine::move_to(int cpu) const noexcept {
+    const int thread = thread_id_.load(std::memory_order_relaxed);
+    cpu_set_t allowed;
+    if (thread == 0 || ::sched_getaffinity(thread, sizeof allowed, &allowed) != 0) return;
+    cpu_set_t target;
+    CPU_ZERO(&target);
+    CPU_SET(cpu, &target);
+    if (::sched_setaffinity(thread, sizeof target, &target) == 0) ::sched_setaffinity(thread, sizeof allowed, &allowed);
 }
 
 // ---- the scheduler's loop, on any stack; keeps nothing across a fiber's run

@@ -47,6 +47,10 @@ class Machine {
 
     /// SIGURG: lets the kernel run completions that wait for this thread, if it computes.
     void kick() const noexcept;
+    /// The CPU that its thread runs on, or ran on last; -1 when that is not known. Any thread; no system call.
+    [[nodiscard]] int cpu() const noexcept;
+    /// Moves its thread to that CPU now; where it goes later is the kernel's affair again. Any thread.
+    void move_to(int cpu) const noexcept;
     /// CPU time of its thread so far; zero before it lives. Any thread; a system call.
     [[nodiscard]] std::chrono::nanoseconds cpu_time() const noexcept;
 
@@ -72,6 +76,7 @@ class Machine {
     Fiber* publish_ = nullptr;    // to be made runnable once its stack is left
     std::binary_semaphore assigned_{0};
     std::atomic<int> thread_id_{0};
+    std::atomic<const std::uint32_t*> cpu_{nullptr};  // in the thread's rseq area, which the kernel writes
     std::thread thread_;
 };
 

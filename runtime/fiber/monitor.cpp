@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/fiber/monitor.hpp"
 
+#include <sched.h>
 #include <sys/prctl.h>
 
 #include <algorithm>
@@ -31,12 +32,19 @@ void Monitor::watch() {
     // Else the kernel lets a thread that asks for 100 us sleep 50 more, and wait for its turn beside stuck machines.
     ::prctl(PR_SET_TIMERSLACK, 1UL);
     set_thread_slice(kMachineSlice);
+    cpu_set_t usable;
+    if (::sched_getaffinity(0, sizeof usable, &usable) == 0) {
+        for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+            if (CPU_ISSET(cpu, &usable)) cpus_.push_back({.cpu = cpu});
+        }
+    }
     Clock::time_point busy = Clock::now();
     Clock::time_point watchful_until = busy;
     while (!ending_.load(std::memory_order_relaxed)) {
         const Clock::time_point now = Clock::now();
         const bool suspicious = look_at_processors(now);
         const bool somebody_away = kick_machines_away(now);
+        if (somebody_away) spread_machines_away(now);
         lead_drain(now);
         if (suspicious || somebody_away) watchful_until = now + kWatchfulFor;
         if (!scheduler_.everybody_sleeps() || somebody_away) busy = now;
@@ -150,8 +158,28 @@ bool Monitor::wants_kick(const Machine& machine, Away& seen, Clock::time_point n
     if (!waited_for && now - seen.kicked_at < kKickEvery) return false;
     const auto cpu_time = machine.cpu_time();
     const bool computes = cpu_time != seen.cpu_time;
-    seen = {now, cpu_time};
+    seen = {now, cpu_time, computes};
     return computes;
+}
+
+// Two machines that compute on one CPU while another one has only those that serve: the kernel's balancing sees
+// that CPU busy at every tick and two threads too short off the CPU to be moved, and lets it be for most of what
+// they take. One is moved there.
+void Monitor::spread_machines_away(Clock::time_point now) {
+    if (now - spread_at_ < kSpreadEvery || cpus_.size() < 2) return;
+    spread_at_ = now;
+    std::lock_guard lock(scheduler_.machines_mutex());
+    for (ComputingOn& one : cpus_) one.last = nullptr, one.count = 0;
+    for (std::size_t i = 0; i < away_.size(); ++i) {
+        const Machine& machine = *scheduler_.machines()[i];
+        if (!machine.away.load(std::memory_order_relaxed) || !away_[i].computes) continue;
+        const auto there = std::ranges::find(cpus_, machine.cpu(), &ComputingOn::cpu);
+        if (there == cpus_.end()) continue;
+        there->last = &machine;
+        ++there->count;
+    }
+    const auto [least, most] = std::ranges::minmax_element(cpus_, {}, &ComputingOn::count);
+    if (most->count >= least->count + 2) most->last->move_to(least->cpu);
 }
 
 void Monitor::lead_drain(Clock::time_point now) {

@@ -38,6 +38,7 @@ class Monitor {
     static constexpr std::chrono::milliseconds kWatchfulFor{10};  ///< after something happened
     static constexpr int kUnneededAfter = 10;
     static constexpr std::chrono::milliseconds kKickEvery{1};
+    static constexpr std::chrono::milliseconds kSpreadEvery{4};
     static constexpr std::chrono::milliseconds kDozeAfter{100};  ///< of everybody sleeping
 
     /// What was seen of a processor in one stay in user code.
@@ -52,6 +53,13 @@ class Monitor {
     struct Away {
         Clock::time_point kicked_at{};
         std::chrono::nanoseconds cpu_time{};  ///< then
+        bool computes = false;                ///< since then
+    };
+    /// The machines away that compute on one CPU.
+    struct ComputingOn {
+        int cpu;
+        const Machine* last = nullptr;
+        unsigned count = 0;
     };
 
     void watch();
@@ -62,6 +70,7 @@ class Monitor {
     void hand_off(Processor& processor, Look& look, Clock::time_point now);
     [[nodiscard]] bool kick_machines_away(Clock::time_point now);
     [[nodiscard]] static bool wants_kick(const Machine& machine, Away& seen, Clock::time_point now);
+    void spread_machines_away(Clock::time_point now);
     void lead_drain(Clock::time_point now);
     void doze();
 
@@ -70,7 +79,9 @@ class Monitor {
     const std::chrono::nanoseconds handoff_after_;
     std::atomic<bool>& drain_requested_;
     std::vector<Look> looks_;
-    std::vector<Away> away_;  // by the machine's place in Scheduler::machines()
+    std::vector<Away> away_;         // by the machine's place in Scheduler::machines()
+    std::vector<ComputingOn> cpus_;  // that this process may use
+    Clock::time_point spread_at_{};
     std::optional<Clock::time_point> drain_began_;
     bool cancelled_ = false;
     std::atomic<bool> ending_{false};
