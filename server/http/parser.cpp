@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/http/bytes.hpp"
 #include "server/http/target.hpp"
 
 namespace spindle::http {
@@ -12,6 +13,8 @@ namespace {
 
 // Which bytes a field value may have (RFC 9110 section 5.5): visible, space, tab, obs-text.
 bool valid_value(std::string_view value) noexcept {
+    const auto doubtful = [](EightBytes bytes) { return bytes.below(0x20) | bytes.equal('\x7f'); };
+    if (value.size() >= 8 && clean(value, doubtful)) return true;
     return std::ranges::all_of(value, [](char c) {
         const auto byte = static_cast<unsigned char>(c);
         return byte >= 0x20 ? byte != 0x7f : byte == '\t';
@@ -252,7 +255,9 @@ ParseError RequestParser::error_of_llhttp(std::string_view head) const noexcept 
 bool RequestParser::accept_head() {
     Request& request = *request_;
     request.method = method_of(llhttp_);
-    request.method_name = llhttp_method_name(static_cast<llhttp_method_t>(llhttp_.method));
+    request.method_name = request.method == Method::other
+                              ? llhttp_method_name(static_cast<llhttp_method_t>(llhttp_.method))
+                              : to_string(request.method);
     request.version_minor = llhttp_.http_minor;
     request.keep_alive = llhttp_should_keep_alive(&llhttp_) != 0;
     request.host = {};
@@ -298,10 +303,18 @@ bool RequestParser::accept_fields() {
             default: break;
         }
     }
-    if (hosts > 1 || (hosts == 0 && request.version_minor >= 1) || !valid_host(request.host)) {
+    if (hosts > 1 || (hosts == 0 && request.version_minor >= 1) || !accept_host()) {
         return reject(ParseError::malformed);
     }
     if (request.content_length.value_or(0) > limits_->body_bytes) return reject(ParseError::body_too_large);
+    return true;
+}
+
+// A client that keeps its connection says the same in each request.
+bool RequestParser::accept_host() {
+    if (request_->host == host_accepted_) return true;
+    if (!valid_host(request_->host)) return false;
+    if (request_->host.size() <= kHostKeptMax) host_accepted_ = request_->host;
     return true;
 }
 

@@ -17,6 +17,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "server/http/request.hpp"
@@ -76,6 +77,7 @@ class RequestParser {
     Event run_head(std::string_view unread);
     [[nodiscard]] bool accept_head();
     [[nodiscard]] bool accept_fields();
+    [[nodiscard]] bool accept_host();
     [[nodiscard]] ParseError error_of_llhttp(std::string_view head) const noexcept;
     /// The first error stays. `refuse` is for llhttp's callbacks, which stop it by what they return.
     Event fail(ParseError error) noexcept;
@@ -87,6 +89,8 @@ class RequestParser {
     llhttp_t llhttp_;
     const Limits* limits_ = nullptr;
     Request* request_ = nullptr;
+    static constexpr std::size_t kHostKeptMax = 64;
+    std::string host_accepted_;  ///< the last one that was valid; survives reset()
     std::string_view chunk_;
     const char* bytes_end_ = nullptr;  ///< of what parse_body was given
     std::uint64_t body_bytes_ = 0;     ///< decoded

@@ -18,6 +18,7 @@ std::string_view to_string(Method method) noexcept { return kMethodNames[static_
 
 bool iequals(std::string_view a, std::string_view b) noexcept {
     if (a.size() != b.size()) return false;
+    if (a == b) return true;  // most are written as in the RFC
     for (std::size_t i = 0; i < a.size(); ++i) {
         if (lower(a[i]) != lower(b[i])) return false;
     }

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include "server/http/bytes.hpp"
+
 namespace spindle::http {
 
 namespace {
@@ -104,10 +106,24 @@ bool take_authority(Request& request, std::string_view& target) {
     return !request.host.empty() && valid_host(request.host);
 }
 
+// "/path" of nothing but bytes that stand for themselves: no query, no encoding, no dots, no other form.
+bool is_plain(std::string_view target) noexcept {
+    const auto doubtful = [](EightBytes bytes) {
+        return bytes.below(0x21) | bytes.equal('\x7f') | bytes.above_ascii() | bytes.equal('#') | bytes.equal('\\') |
+               bytes.equal('?') | bytes.equal('%') | bytes.equal('.');
+    };
+    return target.size() >= 8 && target.front() == '/' && clean(target, doubtful);
+}
+
 }  // namespace
 
 bool interpret_target(Request& request) {
     std::string_view target = request.target;
+    if (is_plain(target)) {
+        request.query = {};
+        request.path = target;
+        return true;
+    }
     if (!all_of(target, kTargetBytes)) return false;
     request.query = {};
     if (target == "*") {
