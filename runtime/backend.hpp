@@ -13,6 +13,8 @@
 #include <string>
 
 #include "runtime/error.hpp"
+#include "runtime/figures.hpp"
+#include "runtime/shared_slots.hpp"
 #include "runtime/task.hpp"
 
 namespace spindle::runtime {
@@ -27,6 +29,7 @@ struct Stall {
     const char* route;
     std::chrono::nanoseconds lasted;
     bool handed_off;  ///< fiber: its processor went to another thread; event_loop: everything waits
+    std::span<const void* const> frames = {};  ///< where it is, innermost first; event_loop, not every time
 };
 
 /// What is left when run() has returned; all zero, or something leaked.
@@ -43,6 +46,8 @@ struct Service {
     std::uint64_t connections_max = 0;           ///< in this process; beyond it nothing is accepted until one closes
     std::function<void()> on_ready;              ///< called once, on a runtime thread, when connections are accepted
     std::function<void(const Stall&)> on_stall;  ///< called on an auxiliary thread, rate-limited by nobody
+    /// A run that stalled is over: `lasted` is all of it. On the thread of the worker that goes on.
+    std::function<void(const Stall&)> on_stall_end;
     std::chrono::nanoseconds drain_timeout{};
     /// Called on an auxiliary thread when a flow did not end even after it was cancelled (a handler that
     /// never comes back): must end the process. Null: std::_Exit(0).
@@ -60,21 +65,8 @@ struct DrainTimes {
           abandon_after(std::max<std::chrono::nanoseconds>(drain_timeout, std::chrono::milliseconds(100))) {}
 };
 
-/// Counters of one worker (an event loop or a processor) under the same names for both backends.
-/// Written by the worker alone, summed on read.
-struct Figures {
-    std::uint64_t accepted = 0;
-    std::uint64_t connections = 0;        ///< open now
-    std::uint64_t accept_errors = 0;      ///< EMFILE, ENFILE, ENOBUFS, ENOMEM
-    std::uint64_t buffers_exhausted = 0;  ///< receives that found the buffer ring empty
-    std::uint64_t dispatched = 0;         ///< flows of control resumed
-    std::uint64_t stalls = 0;             ///< runs longer than lag_warning or handoff_after
-    std::uint64_t steals = 0;             ///< flows taken from another worker (fiber)
-    std::uint64_t handoffs = 0;           ///< processors taken from a stuck thread (fiber)
-    std::uint64_t handoffs_refused = 0;   ///< not done, since threads_max was reached (fiber)
-    std::uint64_t blocking_calls = 0;     ///< blocking() runs
-    std::uint64_t cut = 0;                ///< flows cancelled at the end of the drain time
-};
+/// A slot for each worker of all processes.
+using CounterSlots = SharedSlots<WorkerCounters>;
 
 class Backend {
   public:
@@ -91,8 +83,12 @@ class Backend {
     /// Any thread, and async-signal-safe. A second call changes nothing.
     virtual void request_drain() noexcept = 0;
 
-    /// Sum over the workers; any thread, while run() runs or after it.
+    /// Sum over the workers of this process; any thread, while run() runs or after it.
     [[nodiscard]] virtual Figures figures() const = 0;
+
+    /// Brings those counters up to date that say how things stand (queues, threads), for whoever reads the
+    /// slots. Any thread.
+    virtual void refresh_figures() noexcept = 0;
 
     /// After run().
     [[nodiscard]] virtual Teardown teardown() const = 0;

@@ -9,7 +9,8 @@
 #include <coroutine>
 #include <cstdint>
 
-#include "runtime/counter.hpp"
+#include "runtime/run_meter.hpp"
+#include "runtime/worker_counters.hpp"
 
 namespace spindle::runtime {
 
@@ -30,15 +31,11 @@ struct BlockingJob {
     Waiter waiter;
 };
 
-/// One worker's counters; see Figures in backend.hpp for their meaning.
-struct WorkerCounters {
-    Counter accepted, closed, accept_errors, buffers_exhausted, dispatched, stalls, steals, handoffs, blocking_calls,
-        cut;
-};
-
 class Worker {
   public:
-    Worker(unsigned number, const char* backend_name) : index(number), backend(backend_name) {}
+    /// `shared` outlives the worker.
+    Worker(unsigned number, const char* backend_name, WorkerCounters& shared)
+        : index(number), backend(backend_name), counters(shared) {}
     Worker(const Worker&) = delete;
     Worker& operator=(const Worker&) = delete;
 
@@ -71,9 +68,13 @@ class Worker {
     /// Queues the job for another thread and resumes `coroutine` after it; false if the queue is full.
     [[nodiscard]] virtual bool queue_blocking(BlockingJob& job, std::coroutine_handle<> coroutine) noexcept = 0;
 
+    /// Brings those counters of this process' workers up to date that say how things stand. Any thread.
+    virtual void refresh_figures() noexcept = 0;
+
     const unsigned index;
     const char* const backend;
-    WorkerCounters counters;
+    WorkerCounters& counters;
+    RunMeter meter{counters};
 
   protected:
     ~Worker() = default;

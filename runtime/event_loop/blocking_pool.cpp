@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/event_loop/blocking_pool.hpp"
 
+#include <algorithm>
+
 namespace spindle::runtime {
 
-BlockingPool::BlockingPool(unsigned threads, std::function<void(BlockingJob&)> done) : done_(std::move(done)) {
-    threads_.reserve(threads);
-    for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
+BlockingPool::BlockingPool(Options options, WorkerCounters& counters, std::function<void(BlockingJob&)> done)
+    : options_(options), counters_(counters), done_(std::move(done)) {
+    show_locked();  // no thread yet
+    threads_.reserve(options.threads);
+    for (unsigned i = 0; i < options.threads; ++i) threads_.emplace_back([this] { work(); });
 }
 
 BlockingPool::~BlockingPool() {
@@ -20,11 +24,13 @@ BlockingPool::~BlockingPool() {
 bool BlockingPool::submit(BlockingJob& job) {
     {
         std::lock_guard lock(mutex_);
-        if (queued_ >= kQueuedMax || threads_.empty()) return false;
+        // A job that a free thread has not taken yet does not count as waiting.
+        if (queued_ + running_ >= options_.threads + options_.queue_max) return false;
         job.next = nullptr;
         (tail_ == nullptr ? head_ : tail_->next) = &job;
         tail_ = &job;
         ++queued_;
+        show_locked();
     }
     wanted_.notify_one();
     return true;
@@ -39,11 +45,24 @@ void BlockingPool::work() {
         head_ = job.next;
         if (head_ == nullptr) tail_ = nullptr;
         --queued_;
+        ++running_;
+        show_locked();
         lock.unlock();
         job.run(job);
+        // Free before the flow goes on, which may ask for the next job at once.
+        lock.lock();
+        --running_;
+        show_locked();
+        lock.unlock();
         done_(job);
         lock.lock();
     }
+}
+
+void BlockingPool::show_locked() noexcept {
+    const std::size_t free = options_.threads - running_;
+    counters_.blocking_queued.set(queued_ - std::min(queued_, free));
+    counters_.threads_idle.set(free - std::min(queued_, free));
 }
 
 }  // namespace spindle::runtime

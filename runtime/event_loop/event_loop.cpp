@@ -14,6 +14,7 @@
 #include "runtime/root.hpp"
 #include "runtime/worker.hpp"
 
+#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace spindle::runtime {
@@ -24,19 +25,24 @@ struct NoPayload {};
 
 class EventLoop final : public Backend, public Worker, public AcceptSink {
   public:
-    explicit EventLoop(const EventLoopOptions& options) : Worker(options.worker, "event_loop"), options_(options) {}
+    /// The slot is options.counters', or one of `own`.
+    EventLoop(const EventLoopOptions& options, std::unique_ptr<CounterSlots> own)
+        : Worker(options.worker, "event_loop", own == nullptr ? (*options.counters)[options.worker] : (*own)[0]),
+          options_(options),
+          own_counters_(std::move(own)) {}
 
     // Backend
     const char* name() const noexcept override { return backend; }
     Result<void> run(const Service& service) override;
     void request_drain() noexcept override;
-    Figures figures() const override;
+    Figures figures() const override { return read_figures(counters); }
+    void refresh_figures() noexcept override {}  // they are written as they change
     Teardown teardown() const override { return teardown_; }
 
     // Worker
     void wake(Waiter& waiter) noexcept override;
     void suspend(Waiter& waiter, std::coroutine_handle<> coroutine) noexcept override;
-    void begin_handler(const char* route) noexcept override { pulse_.route.store(route, std::memory_order_relaxed); }
+    void begin_handler(const char* route) noexcept override { enter(route); }
     void end_handler() noexcept override { pulse_.route.store(nullptr, std::memory_order_relaxed); }
     void enter_runtime() noexcept override {}
     void leave_runtime() noexcept override {}
@@ -54,7 +60,12 @@ class EventLoop final : public Backend, public Worker, public AcceptSink {
     void accepted(int descriptor) noexcept override;
 
     Root<NoPayload> flow(int descriptor);
+    void enter(const char* route) noexcept {
+        pulse_.route.store(route, std::memory_order_relaxed);
+        meter.in(route);
+    }
     void resume(std::coroutine_handle<> coroutine) noexcept;
+    void tell_end_of_stall(std::uint64_t callback, const char* route, std::uint64_t ran) noexcept;
     void serve_surplus() noexcept;
     void collect_blocking() noexcept;
     void begin_drain() noexcept;
@@ -64,6 +75,8 @@ class EventLoop final : public Backend, public Worker, public AcceptSink {
     }
 
     const EventLoopOptions options_;
+    const std::uint64_t lag_warning_ = static_cast<std::uint64_t>(options_.lag_warning.count());
+    const std::unique_ptr<CounterSlots> own_counters_;
     const Service* service_ = nullptr;
     std::unique_ptr<Reactor> reactor_owner_;
     std::atomic<Reactor*> wake_target_{nullptr};  // written by run(), read by request_drain() on any thread
@@ -73,7 +86,7 @@ class EventLoop final : public Backend, public Worker, public AcceptSink {
     std::optional<std::uint64_t> drain_deadline_;  // ns of the reactor's clock
     Wait drain_timer_;
     LoopPulse pulse_;
-    Counter stalls_seen_by_watchdog_;  // written by the watchdog
+    std::optional<Watchdog> watchdog_;
     std::optional<BlockingPool> pool_;
     std::atomic<BlockingJob*> blocking_done_{nullptr};  // pushed by pool threads, exchanged by the loop
     Teardown teardown_;
@@ -87,20 +100,25 @@ Result<void> EventLoop::run(const Service& service) {
     if (!reactor) return std::unexpected(reactor.error());
     reactor_owner_ = std::move(*reactor);
     reactor_ = reactor_owner_.get();
+    reactor_->measure(meter);
     wake_target_.store(reactor_, std::memory_order_seq_cst);
     set_current_worker(this);
-    pool_.emplace(options_.blocking_threads, [this](BlockingJob& job) {
-        job.next = blocking_done_.load(std::memory_order_relaxed);
-        while (!blocking_done_.compare_exchange_weak(job.next, &job, std::memory_order_release,
-                                                     std::memory_order_relaxed)) {
-        }
-        reactor_->wake();
+    pulse_.thread = static_cast<int>(::syscall(SYS_gettid));
+    counters.threads.set(1 + options_.blocking_threads);
+    pool_.emplace(BlockingPool::Options{options_.blocking_threads, options_.blocking_queue_max}, counters,
+                  [this](BlockingJob& job) {
+                      counters.blocking_done.add();
+                      job.next = blocking_done_.load(std::memory_order_relaxed);
+                      while (!blocking_done_.compare_exchange_weak(job.next, &job, std::memory_order_release,
+                                                                   std::memory_order_relaxed)) {
+                      }
+                      reactor_->wake();
+                  });
+    watchdog_.emplace(pulse_, options_.lag_warning, counters, [this](const Watchdog::Sighting& seen) {
+        if (service_->on_stall)
+            service_->on_stall({backend, index, seen.route, seen.lasted, false, seen.frames.frames()});
     });
-    std::optional<Watchdog> watchdog;
-    watchdog.emplace(pulse_, options_.lag_warning, [this](const char* route, std::chrono::nanoseconds lasted) {
-        stalls_seen_by_watchdog_.add();
-        if (service_->on_stall) service_->on_stall({backend, index, route, lasted, false});
-    });
+    meter.resume();
     for (int listener : service.listeners) acceptors_.emplace_back(listener, *this).resume();
     if (service.on_ready) service.on_ready();
 
@@ -110,7 +128,7 @@ Result<void> EventLoop::run(const Service& service) {
         serve_surplus();
         if (drain_requested_.load(std::memory_order_relaxed) && !drain_deadline_) {
             begin_drain();
-            watchdog->abandon_at(std::chrono::steady_clock::now() + service.drain_timeout + kAbandonAfter, [this] {
+            watchdog_->abandon_at(std::chrono::steady_clock::now() + service.drain_timeout + kAbandonAfter, [this] {
                 if (service_->abandon) service_->abandon();
                 std::_Exit(0);
             });
@@ -121,6 +139,7 @@ Result<void> EventLoop::run(const Service& service) {
     collect_blocking();
     reactor_->shut_down();
     wake_target_.store(nullptr, std::memory_order_seq_cst);
+    watchdog_.reset();
     teardown_ = {connections(), reactor_->buffers().outstanding(), 0, reactor_->in_flight()};
     set_current_worker(nullptr);
     return {};
@@ -147,20 +166,6 @@ void EventLoop::check_drain() noexcept {
     if (reactor_->now() < *drain_deadline_) return;
     counters.cut.add(connections());
     reactor_->cancel_all();
-}
-
-Figures EventLoop::figures() const {
-    return {.accepted = counters.accepted.read(),
-            .connections = connections(),
-            .accept_errors = counters.accept_errors.read(),
-            .buffers_exhausted = counters.buffers_exhausted.read(),
-            .dispatched = counters.dispatched.read(),
-            .stalls = stalls_seen_by_watchdog_.read(),
-            .steals = 0,
-            .handoffs = 0,
-            .handoffs_refused = 0,
-            .blocking_calls = counters.blocking_calls.read(),
-            .cut = counters.cut.read()};
 }
 
 // ---- flows of control
@@ -202,23 +207,39 @@ void EventLoop::suspend(Waiter& waiter, std::coroutine_handle<> coroutine) noexc
 }
 
 void EventLoop::wake(Waiter& waiter) noexcept {
-    pulse_.route.store(waiter.route, std::memory_order_relaxed);
+    enter(waiter.route);
     resume(waiter.coroutine);
 }
 
 void EventLoop::resume(std::coroutine_handle<> coroutine) noexcept {
-    counters.dispatched.add();
     const std::uint64_t callbacks = pulse_.callbacks.load(std::memory_order_relaxed);
     pulse_.callbacks.store(callbacks + 1, std::memory_order_release);
+    meter.begin(meter.runnable_since());
     coroutine.resume();
+    const char* const route = meter.route();
+    const std::uint64_t ran = meter.end();
     pulse_.callbacks.store(callbacks + 2, std::memory_order_release);
     pulse_.route.store(nullptr, std::memory_order_relaxed);
+    if (ran >= lag_warning_) [[unlikely]]
+        tell_end_of_stall(callbacks + 1, route, ran);
+}
+
+// Of several handlers in one callback (pipelined requests) the one that the watchdog saw is to blame.
+void EventLoop::tell_end_of_stall(std::uint64_t callback, const char* route, std::uint64_t ran) noexcept {
+    counters.stalls.add();
+    const char* const blamed = watchdog_ ? watchdog_->blamed(callback) : nullptr;
+    if (service_->on_stall_end) {
+        service_->on_stall_end(
+            {backend, index, blamed == nullptr ? route : blamed, std::chrono::nanoseconds(ran), false});
+    }
 }
 
 bool EventLoop::queue_blocking(BlockingJob& job, std::coroutine_handle<> coroutine) noexcept {
     suspend(job.waiter, coroutine);
     counters.blocking_calls.add();
-    return pool_->submit(job);
+    if (pool_->submit(job)) return true;
+    counters.blocking_refused.add();
+    return false;
 }
 
 void EventLoop::collect_blocking() noexcept {
@@ -233,6 +254,7 @@ void EventLoop::collect_blocking() noexcept {
     while (oldest_first != nullptr) {
         BlockingJob& done = *oldest_first;
         oldest_first = done.next;
+        counters.blocking_done.subtract(1);
         wake(done.waiter);
     }
 }
@@ -240,7 +262,8 @@ void EventLoop::collect_blocking() noexcept {
 }  // namespace
 
 std::unique_ptr<Backend> make_event_loop(const EventLoopOptions& options) {
-    return std::make_unique<EventLoop>(options);
+    return std::make_unique<EventLoop>(options,
+                                       options.counters == nullptr ? std::make_unique<CounterSlots>(1) : nullptr);
 }
 
 }  // namespace spindle::runtime

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <memory>
 
 #include "runtime/backend.hpp"
@@ -15,7 +16,9 @@ namespace spindle::runtime {
 struct EventLoopOptions {
     unsigned worker = 0;  ///< this process' number among its siblings
     unsigned blocking_threads = 4;
+    std::size_t blocking_queue_max = 1024;  ///< jobs that wait while all threads are at work
     std::chrono::nanoseconds lag_warning = std::chrono::milliseconds(100);
+    CounterSlots* counters = nullptr;  ///< a slot for each sibling; null: an own one
 };
 
 [[nodiscard]] std::unique_ptr<Backend> make_event_loop(const EventLoopOptions& options);

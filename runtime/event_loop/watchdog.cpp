@@ -2,12 +2,16 @@
 #include "runtime/event_loop/watchdog.hpp"
 
 #include <algorithm>
+#include <string_view>
+#include <utility>
 
 namespace spindle::runtime {
 
-Watchdog::Watchdog(const LoopPulse& pulse, std::chrono::nanoseconds lag_warning,
-                   std::function<void(const char*, std::chrono::nanoseconds)> stalled)
-    : pulse_(pulse), lag_warning_(lag_warning), stalled_(std::move(stalled)), thread_([this] { watch(); }) {}
+Watchdog::Watchdog(const LoopPulse& pulse, std::chrono::nanoseconds lag_warning, WorkerCounters& counters,
+                   std::function<void(const Sighting&)> stalled)
+    : pulse_(pulse), lag_warning_(lag_warning), counters_(counters), stalled_(std::move(stalled)), thread_([this] {
+          watch();
+      }) {}
 
 Watchdog::~Watchdog() {
     {
@@ -18,7 +22,7 @@ Watchdog::~Watchdog() {
     thread_.join();
 }
 
-void Watchdog::abandon_at(std::chrono::steady_clock::time_point when, std::function<void()> abandon) {
+void Watchdog::abandon_at(Clock::time_point when, std::function<void()> abandon) {
     {
         std::lock_guard lock(mutex_);
         deadline_ = when;
@@ -27,10 +31,14 @@ void Watchdog::abandon_at(std::chrono::steady_clock::time_point when, std::funct
     changed_.notify_all();
 }
 
+const char* Watchdog::blamed(std::uint64_t callback) const noexcept {
+    return blamed_callback_.load(std::memory_order_acquire) == callback ? blamed_route_.load(std::memory_order_relaxed)
+                                                                        : nullptr;
+}
+
 // A callback seen at two looks, lag_warning apart, has lasted at least that long; looking four times as
 // often tells it at most a quarter late.
 void Watchdog::watch() {
-    using Clock = std::chrono::steady_clock;
     const auto interval = std::max<std::chrono::nanoseconds>(lag_warning_ / 4, std::chrono::milliseconds(1));
     std::uint64_t seen = 0;
     Clock::time_point since = Clock::now();
@@ -44,12 +52,34 @@ void Watchdog::watch() {
         if (callbacks != seen || callbacks % 2 == 0) {
             seen = callbacks;
             since = now;
-            told = false;
+            if (std::exchange(told, false)) show(0, nullptr);
         } else if (!told && now - since >= lag_warning_) {
             told = true;
-            stalled_(pulse_.route.load(std::memory_order_relaxed), now - since);
+            // Others may set the deadline meanwhile.
+            lock.unlock();
+            see(callbacks, now - since, now);
+            lock.lock();
         }
     }
+}
+
+void Watchdog::see(std::uint64_t callback, std::chrono::nanoseconds lasted, Clock::time_point now) {
+    const char* route = pulse_.route.load(std::memory_order_relaxed);
+    blamed_route_.store(route, std::memory_order_relaxed);
+    blamed_callback_.store(callback, std::memory_order_release);
+    show(1, route);
+    Backtrace frames;
+    if (looked_ == Clock::time_point::min() || now - looked_ >= kLookEvery || route != looked_at_) {
+        looked_ = now;
+        looked_at_ = route;
+        frames = capture_backtrace(pulse_.thread, kLookTimeout);
+    }
+    stalled_({route, lasted, frames});
+}
+
+void Watchdog::show(std::uint64_t stuck, const char* route) noexcept {
+    counters_.threads_stuck.set(stuck);
+    counters_.stuck.write(stuck, route == nullptr ? std::string_view() : route);
 }
 
 }  // namespace spindle::runtime

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <coroutine>
+#include <cstdint>
 
 namespace spindle::runtime {
 
@@ -17,6 +18,7 @@ struct Fiber {
     std::coroutine_handle<> coroutine;  ///< what to resume, unless parked
     Stack* stack = nullptr;             ///< parked upon it; null: suspended as a coroutine
     const char* route = nullptr;        ///< of the handler it is in; null: in the connection loop
+    std::uint64_t runnable_since = 0;   ///< CycleClock
 };
 
 }  // namespace spindle::runtime

@@ -16,16 +16,20 @@ class FiberBackend final : public Backend {
   public:
     explicit FiberBackend(const FiberOptions& options)
         : options_(options),
-          scheduler_(options.processors, options.stack_size, std::max(options.threads_max, options.processors + 1)) {}
+          own_counters_(options.counters == nullptr ? std::make_unique<CounterSlots>(options.processors) : nullptr),
+          scheduler_(options.counters == nullptr ? *own_counters_ : *options.counters, options.stack_size,
+                     std::max(options.threads_max, options.processors + 1)) {}
 
     const char* name() const noexcept override { return "fiber"; }
     Result<void> run(const Service& service) override;
     void request_drain() noexcept override;
     Figures figures() const override;
+    void refresh_figures() noexcept override { scheduler_.refresh_figures(); }
     Teardown teardown() const override;
 
   private:
     const FiberOptions options_;
+    const std::unique_ptr<CounterSlots> own_counters_;  // unless they are given
     Scheduler scheduler_;
     std::atomic<bool> drain_requested_{false};
     std::atomic<bool> running_{false};
@@ -59,19 +63,7 @@ void FiberBackend::request_drain() noexcept {
 
 Figures FiberBackend::figures() const {
     Figures sum;
-    for (const auto& processor : scheduler_.processors()) {
-        const WorkerCounters& counters = processor->counters;
-        sum.accepted += counters.accepted.read();
-        sum.accept_errors += counters.accept_errors.read();
-        sum.buffers_exhausted += counters.buffers_exhausted.read();
-        sum.dispatched += counters.dispatched.read();
-        sum.stalls += counters.stalls.read();
-        sum.steals += counters.steals.read();
-        sum.handoffs += counters.handoffs.read();
-        sum.blocking_calls += counters.blocking_calls.read();
-        sum.cut += counters.cut.read();
-    }
-    sum.connections = scheduler_.connections();
+    for (const auto& processor : scheduler_.processors()) sum += read_figures(processor->counters);
     sum.handoffs_refused = scheduler_.handoffs_refused();
     return sum;
 }

@@ -17,6 +17,7 @@ struct FiberOptions {
     std::uint64_t stack_size = 256 * 1024;  ///< bytes, guard page included
     std::chrono::nanoseconds handoff_after = std::chrono::milliseconds(1);
     unsigned threads_max = 512;
+    CounterSlots* counters = nullptr;  ///< a slot a processor; null: own ones
 };
 
 [[nodiscard]] std::unique_ptr<Backend> make_fiber(const FiberOptions& options);

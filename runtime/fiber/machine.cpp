@@ -44,6 +44,7 @@ void Machine::live() {
         run_processor();
         if (Fiber* fiber_to_publish = std::exchange(publish_, nullptr)) {
             away.store(false, std::memory_order_relaxed);
+            stuck_route.store(nullptr, std::memory_order_relaxed);
             scheduler_.publish(*fiber_to_publish);
         } else {
             scheduler_.processor_finished(*std::exchange(processor, nullptr));
@@ -54,6 +55,7 @@ void Machine::live() {
 
 void Machine::run_processor() noexcept {
     set_current_worker(processor);
+    processor->meter.resume();
     processor->start_listening();
     stack = processor->take_stack();
     CHECK_THAT(stack != nullptr);
@@ -115,6 +117,7 @@ void Machine::loop(void*) noexcept {
     this_machine().settle();
     while (true) {
         Machine& machine = this_machine();
+        machine.processor->meter.end();
         machine.fiber = nullptr;
         Fiber* fiber = machine.scheduler_.next(*machine.processor);
         if (fiber == nullptr) {
@@ -128,7 +131,11 @@ void Machine::loop(void*) noexcept {
 void run_fiber(Fiber& fiber) noexcept {
     Machine& machine = this_machine();
     machine.fiber = &fiber;
-    machine.processor->counters.dispatched.add();
+    RunMeter& meter = machine.processor->meter;
+    meter.begin(fiber.runnable_since);
+    meter.leave_poll();
+    meter.in(fiber.route);
+    machine.run_began = meter.reading();
     if (fiber.stack == nullptr) {
         std::exchange(fiber.coroutine, nullptr).resume();
         return;
@@ -153,12 +160,30 @@ void Machine::park_running_fiber(Stack& fresh) noexcept {
 
 // The fiber may be run by others as soon as it is published, so that happens on the thread's own stack.
 void Machine::requeue_running_fiber() noexcept {
+    const Stall stall = end_own_run();
     Stack& kept = *std::exchange(stack, nullptr);
     fiber->stack = &kept;
     publish_ = fiber;
     processor = nullptr;
     switch_context(kept.context, thread_context_);
     this_machine().settle();
+    if (stall.lasted.count() > 0) this_machine().tell_end(stall);
+}
+
+// Without a processor nobody may count it: whoever runs the fiber next does.
+Stall Machine::end_own_run() noexcept {
+    const std::uint64_t now = CycleClock::now();
+    fiber->runnable_since = now;
+    const std::uint64_t began = std::exchange(run_began, 0);
+    const std::uint64_t ran = began == 0 ? 0 : CycleClock::since(began, now);
+    return {"fiber", 0, fiber->route, std::chrono::nanoseconds(ran), true};
+}
+
+void Machine::tell_end(Stall stall) noexcept {
+    stall.worker = processor->index;
+    processor->meter.record(static_cast<std::uint64_t>(stall.lasted.count()), stall.route);
+    const Service& service = scheduler_.service();
+    if (service.on_stall_end) service.on_stall_end(stall);
 }
 
 }  // namespace spindle::runtime

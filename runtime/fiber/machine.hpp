@@ -15,6 +15,7 @@
 #include <semaphore>
 #include <thread>
 
+#include "runtime/backend.hpp"
 #include "runtime/fiber/context.hpp"
 #include "runtime/fiber/fiber.hpp"
 #include "runtime/fiber/stacks.hpp"
@@ -60,13 +61,18 @@ class Machine {
     Stack* stack = nullptr;       ///< the one it runs upon
     std::uint64_t user_word = 0;  ///< what the processor's word was set to when user code began
 
+    std::uint64_t run_began = 0;  ///< CycleClock; of the fiber's run, 0: it is measured already
+
     /// In a handler without a processor: set by whoever takes or gives it away, before; cleared when it comes back.
     std::atomic<bool> away{false};
-    std::atomic<Processor*> held_last{nullptr};  ///< where what it filed is awaited; written by assign()
+    std::atomic<const char*> stuck_route{nullptr};  ///< of that handler, if it was taken away; as `away`
+    std::atomic<Processor*> held_last{nullptr};     ///< where what it filed is awaited; written by assign()
 
   private:
     friend void run_fiber(Fiber& fiber) noexcept;
     void settle() noexcept;
+    [[nodiscard]] Stall end_own_run() noexcept;
+    void tell_end(Stall stall) noexcept;
     [[noreturn]] static void loop(void*) noexcept;
     void run_processor() noexcept;
 

@@ -124,8 +124,10 @@ void Monitor::hand_off(Processor& processor, Look& look, Clock::time_point now) 
     }
     // Before: it may come back, and clear it, right after.
     stuck->away.store(true, std::memory_order_relaxed);
+    stuck->stuck_route.store(route, std::memory_order_relaxed);
     if (!processor.retake(look.word)) {
         stuck->away.store(false, std::memory_order_relaxed);
+        stuck->stuck_route.store(nullptr, std::memory_order_relaxed);
         scheduler_.idle(*fresh);
         return;
     }

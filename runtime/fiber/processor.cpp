@@ -9,14 +9,15 @@
 
 namespace spindle::runtime {
 
-Processor::Processor(unsigned number, Scheduler& scheduler, StackSlabs& slabs)
-    : Worker(number, "fiber"), scheduler_(scheduler), stacks_(slabs) {}
+Processor::Processor(unsigned number, Scheduler& scheduler, StackSlabs& slabs, WorkerCounters& shared)
+    : Worker(number, "fiber", shared), scheduler_(scheduler), stacks_(slabs) {}
 
 Result<void> Processor::open() {
     auto made = Reactor::create({.sharing = Sharing::migrating});
     if (!made) return std::unexpected(made.error());
     reactor_owner_ = std::move(*made);
     reactor_ = reactor_owner_.get();
+    reactor_->measure(meter);
     return {};
 }
 
@@ -26,9 +27,10 @@ Result<void> Processor::open() {
 // sends the one that was there into the queue.
 void Processor::wake(Waiter& waiter) noexcept {
     if (this_machine().fiber == nullptr) return push(*waiter.fiber);
+    waiter.fiber->runnable_since = meter.runnable_since();
     Fiber* displaced = next_.exchange(waiter.fiber, std::memory_order_acq_rel);
     if (displaced == nullptr) return;
-    push(*displaced);
+    take_over(*displaced);
     scheduler_.wake_one();
 }
 
@@ -67,6 +69,11 @@ bool Processor::prepare_park(Waiter& waiter) noexcept {
 void Processor::park() noexcept { this_machine().park_running_fiber(*std::exchange(fresh_, nullptr)); }
 
 void Processor::push(Fiber& fiber) noexcept {
+    fiber.runnable_since = meter.runnable_since();
+    take_over(fiber);
+}
+
+void Processor::take_over(Fiber& fiber) noexcept {
     queue.push(&fiber, [this](std::span<Fiber* const> older) { scheduler_.overflow(older); });
 }
 
@@ -85,6 +92,7 @@ void Processor::end_handler() noexcept {
 void Processor::enter_user() noexcept {
     Machine& machine_now = this_machine();
     route.store(machine_now.fiber->route, std::memory_order_relaxed);
+    meter.in(machine_now.fiber->route);
     machine_now.user_word = ((word_.load(std::memory_order_relaxed) | kUser) + kEpoch);
     word_.store(machine_now.user_word, std::memory_order_release);
 }
@@ -127,12 +135,16 @@ bool Processor::run_blocking_here(BlockingJob& job) noexcept {
     }
     counters.handoffs.add();
     machine_now.away.store(true, std::memory_order_relaxed);
+    meter.end();
+    machine_now.run_began = 0;  // what blocks from here on is no run
     machine_now.processor = nullptr;
     other->assign(this);
     job.run(job);
     machine_now.requeue_running_fiber();
     return true;
 }
+
+void Processor::refresh_figures() noexcept { scheduler_.refresh_figures(); }
 
 // ---- accepting and draining
 
@@ -150,8 +162,7 @@ void Processor::accepted(int descriptor) noexcept {
 
 Root<Fiber> Processor::flow(int descriptor) {
     co_await scheduler_.service().serve(descriptor);
-    // Maybe another processor than the one that accepted.
-    current_worker().counters.closed.add();
+    counters.closed.add();
     scheduler_.connection_closed();
 }
 

@@ -29,7 +29,7 @@ class Scheduler;
 
 class Processor final : public Worker, public AcceptSink {
   public:
-    Processor(unsigned number, Scheduler& scheduler, StackSlabs& slabs);
+    Processor(unsigned number, Scheduler& scheduler, StackSlabs& slabs, WorkerCounters& shared);
 
     /// Makes the ring; before anything else.
     [[nodiscard]] Result<void> open();
@@ -46,6 +46,7 @@ class Processor final : public Worker, public AcceptSink {
     void park() noexcept override;
     bool run_blocking_here(BlockingJob& job) noexcept override;
     bool queue_blocking(BlockingJob&, std::coroutine_handle<>) noexcept override { return false; }
+    void refresh_figures() noexcept override;
 
     // AcceptSink
     bool may_accept() noexcept override;
@@ -55,7 +56,10 @@ class Processor final : public Worker, public AcceptSink {
     // For the machine that holds it.
     Stack* take_stack() noexcept { return stacks_.take(); }
     void give_stack(Stack& stack) noexcept { stacks_.give(&stack); }
+    /// `fiber` has become runnable.
     void push(Fiber& fiber) noexcept;
+    /// It comes from another queue.
+    void take_over(Fiber& fiber) noexcept;
     /// The next fiber of its own, or null: run-next first, but not more than kNextInARow times in a row.
     [[nodiscard]] Fiber* pop() noexcept;
     /// Of its own, waiting to run.

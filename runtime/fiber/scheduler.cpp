@@ -6,9 +6,10 @@
 
 namespace spindle::runtime {
 
-Scheduler::Scheduler(unsigned processors, std::size_t stack_size, unsigned machines_max)
+Scheduler::Scheduler(CounterSlots& counters, std::size_t stack_size, unsigned machines_max)
     : slabs_(stack_size), machines_max_(machines_max) {
-    for (unsigned i = 0; i < processors; ++i) processors_.push_back(std::make_unique<Processor>(i, *this, slabs_));
+    for (unsigned i = 0; i < counters.size(); ++i)
+        processors_.push_back(std::make_unique<Processor>(i, *this, slabs_, counters[i]));
 }
 
 Scheduler::~Scheduler() = default;
@@ -73,7 +74,7 @@ Fiber* Scheduler::from_global(Processor& mine) noexcept {
     if (first == nullptr) return global_.pop();
     for (Fiber* fiber = first->next; fiber != nullptr;) {
         Fiber* following = fiber->next;
-        mine.push(*fiber);
+        mine.take_over(*fiber);
         fiber = following;
     }
     return first;
@@ -194,6 +195,30 @@ void Scheduler::processor_finished(Processor&) noexcept {
     machines_end_ = true;
     for (Machine* machine : idle_machines_) machine->assign(nullptr);
     idle_machines_.clear();
+}
+
+// ---- figures
+
+// What is known only together stands in the first processor's counters; under the mutex, so that one thread writes.
+void Scheduler::refresh_figures() noexcept {
+    std::lock_guard lock(machines_mutex_);
+    for (auto& processor : processors_) processor->counters.runnable.set(processor->runnable());
+    WorkerCounters& shared = processors_.front()->counters;
+    std::uint64_t stuck = 0;
+    std::string routes;
+    for (const auto& machine : machines_) {
+        const char* name = machine->stuck_route.load(std::memory_order_relaxed);
+        if (name == nullptr) continue;
+        ++stuck;
+        const std::string_view route = name;
+        if (routes.find(route) == std::string::npos) routes.append(routes.empty() ? "" : ",").append(route);
+    }
+    shared.handoffs_refused.set(handoffs_refused());
+    shared.global_queue.set(global_.size());
+    shared.threads.set(machines_.size());
+    shared.threads_idle.set(idle_machines_.size());
+    shared.threads_stuck.set(stuck);
+    shared.stuck.write(stuck, routes);
 }
 
 // ---- connections and drain

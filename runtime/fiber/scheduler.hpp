@@ -35,7 +35,8 @@ class Scheduler {
   public:
     static constexpr unsigned kGlobalEvery = 61;  ///< dispatches, as in Go
 
-    Scheduler(unsigned processors, std::size_t stack_size, unsigned machines_max);
+    /// A processor for each slot, from `counters` on.
+    Scheduler(CounterSlots& counters, std::size_t stack_size, unsigned machines_max);
     ~Scheduler();
 
     [[nodiscard]] Result<void> open();
@@ -56,6 +57,8 @@ class Scheduler {
     [[nodiscard]] std::uint64_t handoffs_refused() const noexcept {
         return handoffs_refused_.load(std::memory_order_relaxed);
     }
+
+    void refresh_figures() noexcept;  ///< any thread
 
     // Runnable fibers
     void publish(Fiber& fiber) noexcept;  ///< any thread

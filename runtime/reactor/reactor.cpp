@@ -123,19 +123,29 @@ void complete_wait(Operation& operation, std::int32_t result, std::uint32_t flag
 
 unsigned Reactor::poll(Block block, unsigned completions_max) {
     buffers_.collect();
-    if (block == Block::until_event && !has_due_timer(now_)) {
+    const bool was_away = meter_ != nullptr && meter_->was_away();
+    bool waits = block == Block::until_event && !has_due_timer(now_);
+    // After a long time it matters whether there was something already: one system call more, then.
+    if (!waits || was_away) {
+        submit_and_look();
+        waits = waits && !has_completions();
+    }
+    if (waits) {
+        if (meter_ != nullptr) meter_->waits();
         submit_and_wait();
-    } else {
-        submit();
-        if (sharing_ == Sharing::one_thread || io_uring_cq_has_overflow(&ring_) || has_task_work()) {
-            io_uring_get_events(&ring_);
-        }
     }
     refresh_clock();
+    if (meter_ != nullptr) meter_->polled(cycles_, waits, was_away, io_uring_cq_ready(&ring_));
     const unsigned ran = reap(completions_max);
     wheel_.advance(now_ / kNanosecondsPerTick);
     next_timer_.store(wheel_.next_expiry().value_or(kNoTimer), std::memory_order_relaxed);
     return ran;
+}
+
+void Reactor::submit_and_look() noexcept {
+    submit();
+    if (sharing_ == Sharing::one_thread || io_uring_cq_has_overflow(&ring_) || has_task_work())
+        io_uring_get_events(&ring_);
 }
 
 void Reactor::submit_and_wait() noexcept {
@@ -173,7 +183,15 @@ unsigned Reactor::reap(unsigned max) noexcept {
     return ran;
 }
 
-void Reactor::refresh_clock() noexcept { now_ = monotonic_now(); }
+// A counter that jumps, as after a suspension, only has the kernel's clock read again.
+void Reactor::refresh_clock() noexcept {
+    cycles_ = CycleClock::now();
+    if (cycles_ - clock_read_cycles_ >= kClockReadEvery) {
+        clock_read_ = monotonic_now();
+        clock_read_cycles_ = cycles_;
+    }
+    now_ = std::max(now_, clock_read_ + (cycles_ - clock_read_cycles_));
+}
 
 bool Reactor::has_completions() const noexcept {
     return io_uring_smp_load_acquire(ring_.cq.ktail) != IO_URING_READ_ONCE(*ring_.cq.khead);
