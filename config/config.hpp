@@ -5,6 +5,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -19,6 +20,7 @@ enum class LogFormat { combined, json };
 struct EventLoop {
     unsigned processes = 1;  ///< resolved from "auto"
     unsigned blocking_threads = 4;
+    std::size_t blocking_queue = 1024;
     std::chrono::nanoseconds lag_warning{};
 };
 
@@ -63,6 +65,7 @@ struct Log {
     bool access = true;
     std::string access_path = "stdout";  ///< "stdout", "stderr" or a file's path, resolved
     std::string error_path = "stderr";
+    std::chrono::nanoseconds schedtrace{};  ///< 0: off
 };
 
 struct Route {

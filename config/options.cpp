@@ -231,6 +231,10 @@ std::vector<Option<Config>> make_config_options() {
         {"concurrency.event_loop", "blocking_threads",
          count<C>(MEMBER(concurrency.event_loop.blocking_threads), 4, 1, 1024), "event_loop",
          "Threads of each process for work that a handler declares blocking."},
+        {"concurrency.event_loop", "blocking_queue",
+         count<C>(MEMBER(concurrency.event_loop.blocking_queue), 1024, 0, 1'000'000), "event_loop",
+         "Blocking work of each process that waits while all its threads are at work; more is refused, which a handler "
+         "answers with 503."},
         {"concurrency.event_loop", "lag_warning",
          duration<C>(MEMBER(concurrency.event_loop.lag_warning), 100ms, 1ms, 1h), "event_loop",
          "A handler that holds its loop longer is warned about, with its route."},
@@ -276,6 +280,9 @@ std::vector<Option<Config>> make_config_options() {
         {"log", "error_path",
          text<C>(MEMBER(log.error_path), "stderr", "`stdout`, `stderr` or a file's path", is_clean), "both",
          "Where the error log goes."},
+        {"log", "schedtrace", duration<C>(MEMBER(log.schedtrace), 0ns, 0ns, 24h), "both",
+         "How often the error log gets a line about workers, threads, queues and stuck handlers, like Go's schedtrace; "
+         "0s is never."},
     };
 }
 

@@ -9,7 +9,9 @@
 #include "config/command_line.hpp"
 #include "config/dump.hpp"
 #include "config/loader.hpp"
+#include "runtime/cycle_clock.hpp"
 #include "server/handlers/registry.hpp"
+#include "server/pipeline/scoreboard.hpp"
 #include "server/process/listeners.hpp"
 #include "server/process/start_up.hpp"
 #include "server/process/stop_signals.hpp"
@@ -48,20 +50,24 @@ int serve(const config::Config& config) {
     if (const auto opened = process::open_error_log(config.log); !opened) return fail(kCannotRun, opened.error());
     process::raise_descriptor_limit(process::connections_of_a_process(config));
 
-    const auto routes = handlers::make_routes(config);
-    if (!routes) return fail(kBadConfiguration, routes.error());
     const bool fiber = config.concurrency.backend == config::Backend::fiber;
     const unsigned processes = fiber ? 1 : config.concurrency.event_loop.processes;
+    const unsigned workers = fiber ? config.concurrency.fiber.processors : processes;
+    // Before any thread and any fork, so that all processes have the same.
+    runtime::CycleClock::calibrate();
+    pipeline::Scoreboard board(workers);
+    const auto routes = handlers::make_routes(config, board);
+    if (!routes) return fail(kBadConfiguration, routes.error());
     const auto listeners = process::Listeners::open(config.listen, fiber ? 0 : processes);
     if (!listeners) return fail(kCannotRun, listeners.error());
-    const auto access_log =
-        pipeline::AccessLog::open(config.log, fiber ? config.concurrency.fiber.processors : processes);
+    const auto access_log = pipeline::AccessLog::open(config.log, workers);
     if (!access_log) return fail(kCannotRun, access_log.error());
 
     const auto run = [&](unsigned number, const std::function<void()>& on_ready) {
         return process::run_worker({.config = config,
                                     .routes = *routes,
                                     .access_log = **access_log,
+                                    .board = board,
                                     .listeners = listeners->of(number),
                                     .number = number,
                                     .supervised = processes > 1,
@@ -69,7 +75,8 @@ int serve(const config::Config& config) {
     };
     const auto on_ready = [&] { announce(config, *listeners); };
     if (processes == 1) return run(0, on_ready);
-    return process::supervise({.processes = processes, .run = run, .on_ready = on_ready});
+    const auto on_death = [&](unsigned number) { board.retire(number); };
+    return process::supervise({.processes = processes, .run = run, .on_death = on_death, .on_ready = on_ready});
 }
 
 }  // namespace

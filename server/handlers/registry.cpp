@@ -6,6 +6,7 @@
 
 #include "server/handlers/echo.hpp"
 #include "server/handlers/static_files.hpp"
+#include "server/handlers/status.hpp"
 #include "server/handlers/workload.hpp"
 
 namespace spindle::handlers {
@@ -16,17 +17,23 @@ using MadeHandler = std::expected<pipeline::Handler, std::string>;
 struct Entry {
     std::string_view name;
     std::string_view allow;
-    MadeHandler (*make)(const config::Route& route);
+    MadeHandler (*make)(const config::Route& route, const pipeline::Scoreboard& board);
 };
 
 template <auto function>
-MadeHandler plain(const config::Route&) {
+MadeHandler plain(const config::Route&, const pipeline::Scoreboard&) {
     return pipeline::Handler(pipeline::PlainHandler(function));
 }
 
 template <auto function>
-MadeHandler coroutine(const config::Route&) {
+MadeHandler coroutine(const config::Route&, const pipeline::Scoreboard&) {
     return pipeline::Handler(pipeline::CoroutineHandler(function));
+}
+
+MadeHandler files(const config::Route& route, const pipeline::Scoreboard&) { return make_static_files(route); }
+
+MadeHandler status(const config::Route&, const pipeline::Scoreboard& board) {
+    return pipeline::Handler(make_status(board));
 }
 
 constexpr std::string_view kReads = "GET, HEAD";
@@ -40,7 +47,8 @@ constexpr auto kEntries = std::to_array<Entry>({
     {"offload", kReads, coroutine<offload>},
     {"plaintext", kReads, plain<plaintext>},
     {"sleep", kReads, coroutine<sleep>},
-    {"static", kReads, make_static_files},
+    {"static", kReads, files},
+    {"status", kReads, status},
     {"throw", kReads, plain<throw_>},
 });
 
@@ -55,12 +63,13 @@ static_assert(std::ranges::is_sorted(kNames));
 
 std::span<const std::string_view> known_names() { return kNames; }
 
-std::expected<std::vector<pipeline::Route>, std::string> make_routes(const config::Config& config) {
+std::expected<std::vector<pipeline::Route>, std::string> make_routes(const config::Config& config,
+                                                                     const pipeline::Scoreboard& board) {
     std::vector<pipeline::Route> routes;
     for (const config::Route& route : config.routes) {
         const auto* entry = std::ranges::find(kEntries, route.handler, &Entry::name);
         if (entry == kEntries.end()) return std::unexpected("no handler is named " + route.handler);
-        MadeHandler handler = entry->make(route);
+        MadeHandler handler = entry->make(route, board);
         if (!handler) return std::unexpected("route " + route.path + ": " + handler.error());
         routes.push_back({.path = route.path, .handler = std::move(*handler), .allow = std::string(entry->allow)});
     }

@@ -11,6 +11,7 @@
 
 #include "config/config.hpp"
 #include "server/pipeline/handler.hpp"
+#include "server/pipeline/scoreboard.hpp"
 
 namespace spindle::handlers {
 
@@ -18,7 +19,8 @@ namespace spindle::handlers {
 [[nodiscard]] std::span<const std::string_view> known_names();
 
 /// Mounts config.routes, whose handlers are known names. Opens the roots of static routes; the error is one
-/// line that names the route, the root and the cause.
-[[nodiscard]] std::expected<std::vector<pipeline::Route>, std::string> make_routes(const config::Config& config);
+/// line that names the route, the root and the cause. `board` outlives the routes.
+[[nodiscard]] std::expected<std::vector<pipeline::Route>, std::string> make_routes(const config::Config& config,
+                                                                                   const pipeline::Scoreboard& board);
 
 }  // namespace spindle::handlers

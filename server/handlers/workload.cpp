@@ -114,7 +114,11 @@ task<Response> offload(Request& request, Context&) {
     if (!milliseconds) co_return std::move(milliseconds).error();
     const auto work = [milliseconds = *milliseconds] { block_thread(milliseconds); };
     const auto result = co_await runtime::blocking(work);
-    if (!result) co_return Response::text(503, "too much blocking work is waiting already\n");
+    if (!result) {
+        Response refusal = Response::text(503, "too much blocking work is waiting already\n");
+        refusal.set("Retry-After", "1");
+        co_return refusal;
+    }
     co_return done("blocked a thread of the pool", *milliseconds, kMilliseconds.unit);
 }
 

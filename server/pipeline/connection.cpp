@@ -203,7 +203,7 @@ typename Connection<Stream>::Next Connection<Stream>::refuse(http::ParseError er
 // The answer to what is not a request: from one table, and the end of the connection.
 template <class Stream>
 typename Connection<Stream>::Next Connection<Stream>::refuse(std::uint16_t status) {
-    server_.worker_state().refused.add();
+    server_.worker_state().counters.refused.add();
     const std::string_view reason = http::reason_phrase(status);
     std::string text = std::to_string(status);
     text.append(" ").append(reason).append("\n");
@@ -382,7 +382,7 @@ bool Connection<Stream>::append_head(const Response& response, bool keep_alive, 
                                      std::uint64_t length) {
     ++requests_;
     WorkerState& worker = server_.worker_state();
-    worker.requests.add();
+    worker.counters.requests.add();
     const http::HeadOptions options{.date = worker.date(),
                                     .keep_alive = keep_alive,
                                     .http10 = exchange_->request.version_minor == 0,

@@ -3,15 +3,14 @@
 
 #include <spdlog/spdlog.h>
 
-#include <algorithm>
-
 #include "runtime/socket.hpp"
 #include "runtime/worker.hpp"
 #include "server/pipeline/connection.hpp"
 
 namespace spindle::pipeline {
 
-Server::Server(const config::Config& config, std::vector<Route> routes, AccessLog& log, runtime::Backend& backend)
+Server::Server(const config::Config& config, std::vector<Route> routes, AccessLog& log, runtime::Backend& backend,
+               Scoreboard& board)
     : config_(config),
       limits_{.header_bytes = config.limits.header_bytes,
               .header_count = config.limits.header_count,
@@ -20,8 +19,8 @@ Server::Server(const config::Config& config, std::vector<Route> routes, AccessLo
       router_(std::move(routes)),
       log_(log),
       backend_(backend) {
-    const unsigned workers = std::max(config.concurrency.event_loop.processes, config.concurrency.fiber.processors);
-    for (unsigned i = 0; i < workers; ++i) workers_.push_back(std::make_unique<WorkerState>());
+    auto& counters = board.pipeline();
+    for (unsigned i = 0; i < counters.size(); ++i) workers_.push_back(std::make_unique<WorkerState>(counters[i]));
 }
 
 Server::~Server() = default;
@@ -31,7 +30,8 @@ runtime::Service Server::service(std::span<const int> listeners) {
             .serve = [this](int descriptor) { return serve(descriptor); },
             .connections_max = config_.limits.connections,
             .on_ready = {},
-            .on_stall = [this](const runtime::Stall& stall) { report_stall(stall); },
+            .on_stall = [this](const runtime::Stall& stall) { stalls_.noticed(stall); },
+            .on_stall_end = [this](const runtime::Stall& stall) { stalls_.ended(stall); },
             .drain_timeout = config_.timeouts.drain,
             .abandon =
                 [this] {
@@ -74,28 +74,8 @@ void Server::log_request(const Exchange& exchange, const PeerAddress& peer, std:
 }
 
 void Server::report_handler_error(std::string_view route, std::string_view what) noexcept {
-    worker_state().handler_errors.add();
+    worker_state().counters.handler_errors.add();
     spdlog::error("handler of route {} threw: {}", route, what);
-}
-
-void Server::report_stall(const runtime::Stall& stall) noexcept {
-    const auto milliseconds = std::chrono::duration<double, std::milli>(stall.lasted).count();
-    const char* route = stall.route == nullptr ? "(no handler)" : stall.route;
-    if (stall.backend == std::string_view("event_loop")) {
-        spdlog::warn(
-            "event loop of worker {} is frozen: the handler of route {} has been running for {:.0f} ms; "
-            "nothing else is served meanwhile (declare it blocking, or use backend = \"fiber\")",
-            stall.worker, route, milliseconds);
-    } else if (stall.handed_off) {
-        spdlog::debug(
-            "processor {} was handed to another thread: the handler of route {} has been running for {:.1f} ms",
-            stall.worker, route, milliseconds);
-    } else {
-        spdlog::warn(
-            "processor {} is stuck in the handler of route {} and no thread is left to take it over: "
-            "raise concurrency.fiber.threads_max",
-            stall.worker, route);
-    }
 }
 
 }  // namespace spindle::pipeline

@@ -17,14 +17,17 @@
 #include "server/pipeline/handler.hpp"
 #include "server/pipeline/peer_address.hpp"
 #include "server/pipeline/router.hpp"
+#include "server/pipeline/scoreboard.hpp"
+#include "server/pipeline/stall_log.hpp"
 #include "server/pipeline/worker_state.hpp"
 
 namespace spindle::pipeline {
 
 class Server {
   public:
-    /// `log` and `backend` must outlive the server.
-    Server(const config::Config& config, std::vector<Route> routes, AccessLog& log, runtime::Backend& backend);
+    /// `log`, `backend` and `board` must outlive the server.
+    Server(const config::Config& config, std::vector<Route> routes, AccessLog& log, runtime::Backend& backend,
+           Scoreboard& board);
     ~Server();
 
     /// How `backend` is to serve `listeners`, which must stay open meanwhile.
@@ -45,13 +48,13 @@ class Server {
 
   private:
     runtime::task<void> serve(int descriptor);
-    void report_stall(const runtime::Stall& stall) noexcept;
 
     const config::Config& config_;
     const http::Limits limits_;
     const Router router_;
     AccessLog& log_;
     runtime::Backend& backend_;
+    StallLog stalls_;
     std::vector<std::unique_ptr<WorkerState>> workers_;
 };
 

@@ -12,14 +12,17 @@
 #include <string_view>
 #include <vector>
 
-#include "runtime/counter.hpp"
 #include "server/http/date.hpp"
 #include "server/pipeline/exchange.hpp"
+#include "server/pipeline/scoreboard.hpp"
 
 namespace spindle::pipeline {
 
 class WorkerState {
   public:
+    /// `shared` outlives it.
+    explicit WorkerState(PipelineCounters& shared) noexcept : counters(shared) {}
+
     /// IMF-fixdate of the current second (RFC 9110 section 5.6.7). Valid until the next call.
     [[nodiscard]] std::string_view date() noexcept {
         const std::time_t now = std::time(nullptr);
@@ -42,9 +45,7 @@ class WorkerState {
         spare_.push_back(std::move(exchange));
     }
 
-    runtime::Counter requests;
-    runtime::Counter handler_errors;  ///< exceptions out of handlers
-    runtime::Counter refused;         ///< requests answered by the protocol table, not by a handler
+    PipelineCounters& counters;
 
   private:
     static constexpr std::size_t kSpareMax = 64;

@@ -204,6 +204,7 @@ class Supervisor {
             signal_all(SIGTERM);
             return;
         }
+        supervised_.on_death(static_cast<unsigned>(number));
         if (Clock::now() - worker.started >= kHealthyAfter) worker.back_off = kBackOffMin;
         put_off(worker);
         const auto delay = std::chrono::ceil<std::chrono::milliseconds>(*worker.start_at - Clock::now());

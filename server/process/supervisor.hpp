@@ -12,6 +12,8 @@ struct Supervised {
     unsigned processes = 1;
     /// What a worker does, in its process; the value is its exit code. It calls `ready` when it accepts connections.
     std::function<int(unsigned number, const std::function<void()>& ready)> run;
+    /// When a worker has ended unasked, before another one takes its number.
+    std::function<void(unsigned number)> on_death;
     /// When all workers accept connections for the first time.
     std::function<void()> on_ready;
 };

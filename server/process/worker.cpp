@@ -12,23 +12,29 @@
 #include "runtime/event_loop/event_loop.hpp"
 #include "runtime/fiber/fiber_backend.hpp"
 #include "server/pipeline/server.hpp"
+#include "server/process/sched_trace.hpp"
 #include "server/process/start_up.hpp"
 #include "server/process/stop_signals.hpp"
 
 namespace spindle::process {
 namespace {
 
-std::unique_ptr<runtime::Backend> make_backend(const config::Concurrency& concurrency, unsigned worker) {
+std::unique_ptr<runtime::Backend> make_backend(const config::Concurrency& concurrency, unsigned worker,
+                                               runtime::CounterSlots& counters) {
     if (concurrency.backend == config::Backend::fiber) {
         const config::Fiber& fiber = concurrency.fiber;
         return runtime::make_fiber({.processors = fiber.processors,
                                     .stack_size = fiber.stack_size,
                                     .handoff_after = fiber.handoff_after,
-                                    .threads_max = fiber.threads_max});
+                                    .threads_max = fiber.threads_max,
+                                    .counters = &counters});
     }
     const config::EventLoop& loop = concurrency.event_loop;
-    return runtime::make_event_loop(
-        {.worker = worker, .blocking_threads = loop.blocking_threads, .lag_warning = loop.lag_warning});
+    return runtime::make_event_loop({.worker = worker,
+                                     .blocking_threads = loop.blocking_threads,
+                                     .blocking_queue_max = loop.blocking_queue,
+                                     .lag_warning = loop.lag_warning,
+                                     .counters = &counters});
 }
 
 long open_descriptors() {
@@ -70,13 +76,16 @@ int run_worker(const Worker& worker) {
     runtime::Teardown left;
     runtime::Figures figures;
     {
-        const auto backend = make_backend(worker.config.concurrency, worker.number);
-        pipeline::Server server(worker.config, worker.routes, worker.access_log, *backend);
+        const auto backend = make_backend(worker.config.concurrency, worker.number, worker.board.runtime());
+        pipeline::Server server(worker.config, worker.routes, worker.access_log, *backend, worker.board);
         runtime::Service service = server.service(worker.listeners);
         service.connections_max = connections_of_a_process(worker.config);
         service.on_ready = worker.on_ready;
 
         const PeriodicFlush flush(worker.access_log);
+        // One for the whole server: the first worker sees the others' figures too.
+        const auto trace_every = worker.number == 0 ? worker.config.log.schedtrace : std::chrono::nanoseconds(0);
+        const SchedTrace trace(trace_every, worker.board, *backend);
         const DrainOnSignal drain(*backend, !worker.supervised);
         const auto ended = backend->run(service);
         if (!ended) {
@@ -93,9 +102,10 @@ int run_worker(const Worker& worker) {
                   left.buffers, left.fibers, open_descriptors() - descriptors_before, left.operations);
     spdlog::debug(
         "figures: accepted={} accept_errors={} buffers_exhausted={} dispatched={} stalls={} steals={} "
-        "handoffs={} handoffs_refused={} blocking_calls={} cut={}",
+        "handoffs={} handoffs_refused={} blocking_calls={} blocking_refused={} cut={}",
         figures.accepted, figures.accept_errors, figures.buffers_exhausted, figures.dispatched, figures.stalls,
-        figures.steals, figures.handoffs, figures.handoffs_refused, figures.blocking_calls, figures.cut);
+        figures.steals, figures.handoffs, figures.handoffs_refused, figures.blocking_calls, figures.blocking_refused,
+        figures.cut);
     return 0;
 }
 

@@ -12,6 +12,7 @@
 #include "config/config.hpp"
 #include "server/pipeline/access_log.hpp"
 #include "server/pipeline/handler.hpp"
+#include "server/pipeline/scoreboard.hpp"
 
 namespace spindle::process {
 
@@ -19,6 +20,7 @@ struct Worker {
     const config::Config& config;
     const std::vector<pipeline::Route>& routes;
     pipeline::AccessLog& access_log;
+    pipeline::Scoreboard& board;
     std::span<const int> listeners;
     unsigned number = 0;  ///< among its siblings
     bool supervised = false;

@@ -21,7 +21,7 @@ _BASE = {
     "log.level": "debug",
 }
 
-_WORKLOAD = ("plaintext", "json", "cpu", "sleep", "block", "offload", "echo", "backend")
+_WORKLOAD = ("plaintext", "json", "cpu", "sleep", "block", "offload", "echo", "backend", "status")
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,8 @@ def _check(reply: Reply) -> None:
 def comparable(reply: Reply, ports: set[int]) -> bytes:
     """The reply's bytes with what may differ between two servers replaced.
 
-    Those are the Date, the server's port, the sizes of chunks, and the values in /backend's JSON.
+    Those are the Date, the server's port, the sizes of chunks, and the values in the JSON of /backend
+    and /status, whose names must be the same.
     """
     head, body = reply.head, reply.body
     identity = _identity(reply)
@@ -105,7 +106,16 @@ def comparable(reply: Reply, ports: set[int]) -> bytes:
 
 
 def _identity(reply: Reply) -> bytes | None:
-    """/backend's JSON with each value replaced by the name of its type."""
+    """The JSON of /backend or /status with each value replaced by the name of its type."""
     if not reply.body.startswith(b"{") or b'"backend"' not in reply.body:
         return None
-    return json.dumps({key: type(value).__name__ for key, value in reply.json().items()}).encode()
+    return json.dumps(_shape(reply.json())).encode()
+
+
+def _shape(value):
+    """However many items a list has, those that look alike count once."""
+    if isinstance(value, dict):
+        return {key: _shape(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return sorted({json.dumps(_shape(item)) for item in value})
+    return type(value).__name__
