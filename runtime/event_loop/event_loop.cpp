@@ -53,8 +53,6 @@ class EventLoop final : public Backend, public Worker, public AcceptSink {
     bool queue_blocking(BlockingJob& job, std::coroutine_handle<> coroutine) noexcept override;
 
   private:
-    static constexpr std::chrono::seconds kAbandonAfter{1};  ///< for cancelled flows to end
-
     // AcceptSink
     bool may_accept() noexcept override;
     void accepted(int descriptor) noexcept override;
@@ -83,7 +81,7 @@ class EventLoop final : public Backend, public Worker, public AcceptSink {
     std::deque<Acceptor> acceptors_;
     std::deque<int> surplus_;  // accepted beyond the limit: a multishot accept cannot be stopped within a burst
     std::atomic<bool> drain_requested_{false};
-    std::optional<std::uint64_t> drain_deadline_;  // ns of the reactor's clock
+    std::optional<std::uint64_t> drain_deadline_;  // then flows are cancelled; ns of the reactor's clock
     Wait drain_timer_;
     LoopPulse pulse_;
     std::optional<Watchdog> watchdog_;
@@ -114,7 +112,13 @@ Result<void> EventLoop::run(const Service& service) {
                       }
                       reactor_->wake();
                   });
-    watchdog_.emplace(pulse_, options_.lag_warning, counters, [this](const Watchdog::Sighting& seen) {
+    // By the watchdog, whose clock runs also while the loop is stuck in a handler and has not seen the request.
+    const auto abandon = [this] {
+        if (service_->abandon) service_->abandon();
+        std::_Exit(0);
+    };
+    Watchdog::Drain drain{drain_requested_, DrainTimes(service.drain_timeout).abandon_after, abandon};
+    watchdog_.emplace(std::move(drain), pulse_, options_.lag_warning, counters, [this](const Watchdog::Sighting& seen) {
         if (service_->on_stall)
             service_->on_stall({backend, index, seen.route, seen.lasted, false, seen.frames.frames()});
     });
@@ -128,10 +132,6 @@ Result<void> EventLoop::run(const Service& service) {
         serve_surplus();
         if (drain_requested_.load(std::memory_order_relaxed) && !drain_deadline_) {
             begin_drain();
-            watchdog_->abandon_at(std::chrono::steady_clock::now() + service.drain_timeout + kAbandonAfter, [this] {
-                if (service_->abandon) service_->abandon();
-                std::_Exit(0);
-            });
         }
         check_drain();
     }
@@ -151,12 +151,13 @@ void EventLoop::request_drain() noexcept {
 }
 
 void EventLoop::begin_drain() noexcept {
-    drain_deadline_ = reactor_->now() + static_cast<std::uint64_t>(service_->drain_timeout.count());
+    const auto cancel_after = DrainTimes(service_->drain_timeout).cancel_after;
+    drain_deadline_ = reactor_->now() + static_cast<std::uint64_t>(cancel_after.count());
     for (Acceptor& acceptor : acceptors_) acceptor.stop();
     for (const int descriptor : surplus_) ::close(descriptor);
     surplus_.clear();
     // Only so that the loop wakes up at the deadline, if nothing else does.
-    reactor_->start_timer(drain_timer_, std::max(service_->drain_timeout, std::chrono::nanoseconds(1)));
+    reactor_->start_timer(drain_timer_, std::max(cancel_after, std::chrono::nanoseconds(1)));
     drain_timer_.fire = [](Timer&, Fired) {};
     reactor_->drain();
 }

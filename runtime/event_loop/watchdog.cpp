@@ -7,11 +7,14 @@
 
 namespace spindle::runtime {
 
-Watchdog::Watchdog(const LoopPulse& pulse, std::chrono::nanoseconds lag_warning, WorkerCounters& counters,
+Watchdog::Watchdog(Drain drain, const LoopPulse& pulse, std::chrono::nanoseconds lag_warning, WorkerCounters& counters,
                    std::function<void(const Sighting&)> stalled)
-    : pulse_(pulse), lag_warning_(lag_warning), counters_(counters), stalled_(std::move(stalled)), thread_([this] {
-          watch();
-      }) {}
+    : drain_(std::move(drain)),
+      pulse_(pulse),
+      lag_warning_(lag_warning),
+      counters_(counters),
+      stalled_(std::move(stalled)),
+      thread_([this] { watch(); }) {}
 
 Watchdog::~Watchdog() {
     {
@@ -22,15 +25,6 @@ Watchdog::~Watchdog() {
     thread_.join();
 }
 
-void Watchdog::abandon_at(Clock::time_point when, std::function<void()> abandon) {
-    {
-        std::lock_guard lock(mutex_);
-        deadline_ = when;
-        abandon_ = std::move(abandon);
-    }
-    changed_.notify_all();
-}
-
 const char* Watchdog::blamed(std::uint64_t callback) const noexcept {
     return blamed_callback_.load(std::memory_order_acquire) == callback ? blamed_route_.load(std::memory_order_relaxed)
                                                                         : nullptr;
@@ -39,15 +33,19 @@ const char* Watchdog::blamed(std::uint64_t callback) const noexcept {
 // A callback seen at two looks, lag_warning apart, has lasted at least that long; looking four times as
 // often tells it at most a quarter late.
 void Watchdog::watch() {
-    const auto interval = std::max<std::chrono::nanoseconds>(lag_warning_ / 4, std::chrono::milliseconds(1));
+    const auto interval =
+        std::clamp<std::chrono::nanoseconds>(lag_warning_ / 4, std::chrono::milliseconds(1), kSleepMax);
+    Clock::time_point deadline = Clock::time_point::max();
     std::uint64_t seen = 0;
     Clock::time_point since = Clock::now();
     bool told = false;
     std::unique_lock lock(mutex_);
     while (!stopping_) {
-        changed_.wait_until(lock, std::min(Clock::now() + interval, deadline_));
+        changed_.wait_until(lock, std::min(Clock::now() + interval, deadline));
         const Clock::time_point now = Clock::now();
-        if (now >= deadline_ && !stopping_) abandon_();
+        if (now >= deadline && !stopping_) drain_.abandon();
+        const bool drains = drain_.requested.load(std::memory_order_relaxed);
+        if (drains && deadline == Clock::time_point::max()) deadline = now + drain_.abandon_after;
         const std::uint64_t callbacks = pulse_.callbacks.load(std::memory_order_acquire);
         if (callbacks != seen || callbacks % 2 == 0) {
             seen = callbacks;
@@ -55,7 +53,6 @@ void Watchdog::watch() {
             if (std::exchange(told, false)) show(0, nullptr);
         } else if (!told && now - since >= lag_warning_) {
             told = true;
-            // Others may set the deadline meanwhile.
             lock.unlock();
             see(callbacks, now - since, now);
             lock.lock();

@@ -34,13 +34,17 @@ class Watchdog {
         const Backtrace& frames;
     };
 
+    /// When the process is to end and how long it may take; the loop may be stuck before it hears of it.
+    struct Drain {
+        const std::atomic<bool>& requested;
+        std::chrono::nanoseconds abandon_after;
+        std::function<void()> abandon;  ///< called on the watchdog's thread, unless the watchdog is destroyed before
+    };
+
     /// `stalled` is called once a stall, on the watchdog's thread. Writes threads_stuck and stuck.
-    Watchdog(const LoopPulse& pulse, std::chrono::nanoseconds lag_warning, WorkerCounters& counters,
+    Watchdog(Drain drain, const LoopPulse& pulse, std::chrono::nanoseconds lag_warning, WorkerCounters& counters,
              std::function<void(const Sighting&)> stalled);
     ~Watchdog();
-
-    /// Calls `abandon` unless the watchdog is destroyed before `when`. Any thread.
-    void abandon_at(std::chrono::steady_clock::time_point when, std::function<void()> abandon);
 
     /// The route that was seen in callback number `callback` (LoopPulse::callbacks) when it was too long already;
     /// null: nothing was seen. Later ones in the same callback are not to blame. Any thread.
@@ -48,6 +52,7 @@ class Watchdog {
 
   private:
     using Clock = std::chrono::steady_clock;
+    static constexpr std::chrono::milliseconds kSleepMax{100};
     static constexpr std::chrono::seconds kLookEvery{1};  ///< for a backtrace, which interrupts the loop
     static constexpr std::chrono::milliseconds kLookTimeout{200};
 
@@ -55,6 +60,7 @@ class Watchdog {
     void see(std::uint64_t callback, std::chrono::nanoseconds lasted, Clock::time_point now);
     void show(std::uint64_t stuck, const char* route) noexcept;
 
+    const Drain drain_;
     const LoopPulse& pulse_;
     const std::chrono::nanoseconds lag_warning_;
     WorkerCounters& counters_;
@@ -65,9 +71,7 @@ class Watchdog {
     std::atomic<std::uint64_t> blamed_callback_{0};
     std::mutex mutex_;
     std::condition_variable changed_;
-    bool stopping_ = false;  // guarded by mutex_, as are the next two
-    Clock::time_point deadline_ = Clock::time_point::max();
-    std::function<void()> abandon_;
+    bool stopping_ = false;  // guarded by mutex_
     std::thread thread_;
 };
 

@@ -152,6 +152,21 @@ def a_drain_longer_than_its_time_is_cut(t):
 
 
 @behaviour(own_server=True, compare=False)
+def a_handler_that_does_not_come_back_does_not_hold_up_the_end(t):
+    """Not even under event_loop, whose loop is stuck before it hears of the drain."""
+    server = t.start(SHORT_DRAIN)
+    for connection in [t.connect() for _ in range(2 * t.variant.workers)]:
+        connection.send(request("GET", "/block?ms=60000"))
+    server.wait_for_line("the handler of route /block has been running")
+    started = time.monotonic()
+    server.signal()
+    check.equal(server.wait(t.limit(10)), 0)
+    assert time.monotonic() - started < t.limit(5), "the end took far longer than timeouts.drain = 2s"
+    server.expect_no_bug()
+    server.kill()
+
+
+@behaviour(own_server=True, compare=False)
 def a_client_that_does_not_read_does_not_hold_up_the_end(t):
     server = t.start(SHORT_DRAIN)
     slow = t.connect(receive_bytes=4096)
