@@ -37,7 +37,8 @@ _Unwind_Reason_Code add_frame(_Unwind_Context* context, void* into) noexcept {
     const _Unwind_Ptr address = _Unwind_GetIPInfo(context, &interrupted);
     if (address == 0) return _URC_END_OF_STACK;
     if (interrupted != 0) frames.clear();  // what went before is the handler
-    frames.append(reinterpret_cast<const void*>(address - (interrupted != 0 ? 0 : 1)));
+    const _Unwind_Ptr within = address - (interrupted != 0 ? 0 : 1);
+    frames.append(reinterpret_cast<const void*>(within));  // NOLINT(performance-no-int-to-ptr): unwinders give numbers
     return frames.full() ? _URC_END_OF_STACK : _URC_NO_REASON;
 }
 

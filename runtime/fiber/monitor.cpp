@@ -52,8 +52,7 @@ void Monitor::watch() {
             doze();
             busy = Clock::now();
         }
-        const Clock::duration pause =
-            now < watchful_until ? kLook : std::max<Clock::duration>(kLook, handoff_after_ / 2);
+        const Clock::duration pause = now < watchful_until ? kLook : std::max<Clock::duration>(kLook, handoff_after_);
         std::this_thread::sleep_for(pause);
     }
 }

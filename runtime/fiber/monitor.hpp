@@ -11,7 +11,7 @@
 // sooner than what it waits for.
 //
 // How often it looks. Every kLook while something was suspicious or some machine is away, so that a hand-off is
-// at most that late; else every half `handoff_after`, which costs an idle tenth of a percent of a CPU; not at all
+// at most that late; else every `handoff_after`; not at all
 // while every processor sleeps and nobody is away.
 #pragma once
 

@@ -23,7 +23,7 @@ DrainOnSignal::DrainOnSignal(runtime::Backend& backend, bool second_ends)
 // One of the three, to the thread alone, ends its wait.
 DrainOnSignal::~DrainOnSignal() {
     ending_.store(true, std::memory_order_release);
-    ::pthread_kill(thread_.native_handle(), SIGTERM);
+    ::pthread_kill(thread_.native_handle(), SIGINT);
     thread_.join();
 }
 
