@@ -10,7 +10,7 @@ namespace spindle::runtime {
 // it. Fences would do the same, but are unknown to the thread sanitizer.
 void Note::write(std::uint64_t number, std::string_view text) noexcept {
     Words words{number};
-    std::memcpy(&words[1], text.data(), std::min(text.size(), kTextBytes));
+    if (!text.empty()) std::memcpy(&words[1], text.data(), std::min(text.size(), kTextBytes));
     const std::uint64_t version = version_.load(std::memory_order_relaxed);
     version_.store(version + 1, std::memory_order_relaxed);
     for (std::size_t i = 0; i < kWords; ++i) words_[i].store(words[i], std::memory_order_release);
