@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <csignal>
 #include <ctime>
 #include <string>
 #include <thread>
@@ -68,6 +69,21 @@ TEST_CASE("note: number and text are read together while they are written") {
         REQUIRE(value.text == std::string(60, static_cast<char>('a' + value.number)));
     }
     writer.join();
+}
+
+TEST_CASE("note: a writer that never gets to the end of a write keeps nobody from reading") {
+    SharedSlots<WorkerCounters> slots(1);
+    slots[0].longest.write(3000, "/cpu");
+    const pid_t child = ::fork();
+    if (child == 0) {
+        while (true) slots[0].longest.write(3000, "/cpu");
+    }
+    // Wherever it is when it dies.
+    for (int i = 0; i < 1000; ++i) CHECK(slots[0].longest.read().text == "/cpu");
+    ::kill(child, SIGKILL);
+    REQUIRE(::waitpid(child, nullptr, 0) == child);
+    CHECK(slots[0].longest.read().number == 3000);
+    CHECK(slots[0].longest.read().text == "/cpu");
 }
 
 TEST_CASE("note: of a long text the beginning is kept") {
