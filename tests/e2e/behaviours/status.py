@@ -4,6 +4,7 @@
 import os
 import re
 import signal
+from pathlib import Path
 
 from behaviours.waiting import PLAINTEXT, fiber, several_processors, start_each, warm_connections
 from behaviours.workers import several_processes
@@ -37,6 +38,11 @@ def event_loop(variant):
 
 def one_loop(variant):
     return variant.event_loop and variant.workers == 1
+
+
+def holds_signals_back(server) -> bool:
+    """The thread sanitizer delivers no signal to a thread that sleeps (gcc 12's clock_nanosleep)."""
+    return "libtsan" in Path(f"/proc/{server.process.pid}/maps").read_text()
 
 
 def status(t, connection=None) -> dict:
@@ -231,7 +237,8 @@ def a_frozen_loop_is_reported_with_its_route_and_where_it_is(t):
     server.wait_for_line(r"^ +at spindle::handlers::cpu\(", "err")
     server.wait_for_line(r"route /cpu held the event loop of worker \d for \d+\.\d ms", "err")
     check.status(t.get("/block?ms=300"), 200)
-    server.wait_for_line(r"^ +at spindle::handlers::block\(", "err")
+    if not holds_signals_back(server):
+        server.wait_for_line(r"^ +at spindle::handlers::block\(", "err")
     ended = server.wait_for_line(r"the handler of route /block held the event loop", "err")
     lasted = float(re.search(r"for (\d+\.\d) ms", ended[0])[1])
     assert lasted >= 300, f"a block of 300 ms is said to have held the loop for {lasted} ms"
