@@ -144,14 +144,18 @@ def the_longest_run_is_told_with_its_route(t):
 def a_long_run_delays_those_that_wait_meanwhile(t):
     t.start(OWN)
     waiting = warm_connections(t, 4)
-    busy = t.connect()
-    busy.send(request("GET", "/cpu?us=300000"))
-    for connection in waiting:
-        connection.send(PLAINTEXT)
-    for connection in [busy, *waiting]:
-        check.status(connection.read_reply(), 200)
-    delay = total(t)["delay_seconds_max"]
-    assert delay >= 0.1, f"the longest delay is {delay} s beside a run of 300 ms"
+    delay = 0.0
+    for _ in range(20):  # what arrives together may be served before the long one: then once more
+        busy = t.connect()
+        busy.send(request("GET", "/cpu?us=300000"))
+        for connection in waiting:
+            connection.send(PLAINTEXT)
+        for connection in [busy, *waiting]:
+            check.status(connection.read_reply(), 200)
+        delay = total(t)["delay_seconds_max"]
+        if delay >= 0.1:
+            return
+    raise AssertionError(f"the longest delay is {delay} s beside runs of 300 ms")
 
 
 @behaviour(applies=fiber, own_server=True, compare=False)
