@@ -6,10 +6,12 @@
 // comes first.
 #pragma once
 
+#include <atomic>
 #include <coroutine>
 #include <cstdint>
 
 #include "runtime/run_meter.hpp"
+#include "runtime/task.hpp"
 #include "runtime/worker_counters.hpp"
 
 namespace spindle::runtime {
@@ -22,6 +24,14 @@ struct Waiter {
     std::coroutine_handle<> coroutine;  ///< event_loop: resumed directly
     Fiber* fiber = nullptr;             ///< fiber: made runnable
     const char* route = nullptr;        ///< event_loop: the handler that waits, for the lag warning
+    Waiter* next = nullptr;             ///< event_loop: whichever list of those to be continued holds it
+    std::uint64_t runnable_since = 0;   ///< event_loop: while it stands there; CycleClock
+};
+
+/// What is to happen as soon as a flow that waits has left its stack or its coroutine. Before that nobody
+/// may continue it, and whoever ends a wait from another thread must know which comes first.
+struct Departure {
+    void (*left)(Departure&) noexcept = nullptr;
 };
 
 /// Work that may block its thread. Lives in the frame that awaits it.
@@ -29,6 +39,21 @@ struct BlockingJob {
     void (*run)(BlockingJob&) noexcept = nullptr;
     BlockingJob* next = nullptr;
     Waiter waiter;
+};
+
+/// Spawned flows, counted where they begin and where they end, which may be two workers. Any number may
+/// be summed without a lock: read every `ended` before any `begun`, and if the sums are equal there was a
+/// moment without flows.
+class FlowCount {
+  public:
+    void begin() noexcept { begun_.store(begun_.load(std::memory_order_relaxed) + 1, std::memory_order_release); }
+    void end() noexcept { ended_.store(ended_.load(std::memory_order_relaxed) + 1, std::memory_order_release); }
+    [[nodiscard]] std::uint64_t begun() const noexcept { return begun_.load(std::memory_order_acquire); }
+    [[nodiscard]] std::uint64_t ended() const noexcept { return ended_.load(std::memory_order_acquire); }
+
+  private:
+    std::atomic<std::uint64_t> begun_{0};  // written by the worker alone, as is the next
+    std::atomic<std::uint64_t> ended_{0};
 };
 
 class Worker {
@@ -63,6 +88,21 @@ class Worker {
     /// Keeps the stack and runs others until wake(waiter). Returns perhaps on another thread and worker.
     virtual void park() noexcept = 0;
 
+    /// Readied, but there is nothing to wait for after all.
+    virtual void unprepare_park() noexcept = 0;
+    /// Between suspend() or prepare_park() and the leaving: calls `departure.left` once it is done.
+    virtual void on_departure(Departure& departure) noexcept = 0;
+
+    /// Continues whoever waits, soon and on this worker, never inside the call. By code that runs on it.
+    virtual void make_runnable(Waiter& waiter) noexcept = 0;
+    /// The same, behind all others.
+    virtual void make_runnable_last(Waiter& waiter) noexcept = 0;
+    /// The same from any thread, also one that is no worker.
+    virtual void make_runnable_from_outside(Waiter& waiter) noexcept = 0;
+
+    /// Begins a flow on this worker; see spawn.hpp.
+    virtual void spawn(task<void> flow, const char* route) = 0;
+
     /// Runs the job on this thread, the worker given away meanwhile; false where that cannot be.
     [[nodiscard]] virtual bool run_blocking_here(BlockingJob& job) noexcept = 0;
     /// Queues the job for another thread and resumes `coroutine` after it; false if the queue is full.
@@ -75,6 +115,7 @@ class Worker {
     const char* const backend;
     WorkerCounters& counters;
     RunMeter meter{counters};
+    FlowCount flows;
 
   protected:
     ~Worker() = default;
@@ -84,6 +125,8 @@ class Worker {
 /// The worker of this thread. Never cache it across a wait: a fiber may continue elsewhere.
 /// Not inlined, so that no compiler keeps the thread pointer in a register across a suspension.
 [[gnu::noinline]] Worker& current_worker() noexcept;
+/// The same; null on a thread that is no worker, such as one that runs a blocking() job.
+[[gnu::noinline]] Worker* current_worker_or_null() noexcept;
 
 /// Backends only.
 [[gnu::noinline]] void set_current_worker(Worker* worker) noexcept;

@@ -12,6 +12,7 @@
 #include "runtime/reactor/acceptor.hpp"
 #include "runtime/reactor/reactor.hpp"
 #include "runtime/root.hpp"
+#include "runtime/spawned_flow.hpp"
 #include "runtime/worker.hpp"
 
 #include <sys/syscall.h>
@@ -49,11 +50,18 @@ class EventLoop final : public Backend, public Worker, public AcceptSink {
     bool must_park() const noexcept override { return false; }
     bool prepare_park(Waiter&) noexcept override { return false; }
     void park() noexcept override {}
+    void unprepare_park() noexcept override {}
+    void on_departure(Departure& departure) noexcept override { departure.left(departure); }  // all run later
+    void make_runnable(Waiter& waiter) noexcept override;
+    void make_runnable_last(Waiter& waiter) noexcept override { make_runnable(waiter); }
+    void make_runnable_from_outside(Waiter& waiter) noexcept override;
+    void spawn(task<void> flow, const char* route) override;
     bool run_blocking_here(BlockingJob&) noexcept override { return false; }
     bool queue_blocking(BlockingJob& job, std::coroutine_handle<> coroutine) noexcept override;
 
   private:
     static constexpr std::chrono::seconds kAbandonAfter{1};  ///< for cancelled flows to end
+    static constexpr unsigned kReadyMax = 256;               ///< continued between two looks at the ring
 
     // AcceptSink
     bool may_accept() noexcept override;
@@ -64,15 +72,19 @@ class EventLoop final : public Backend, public Worker, public AcceptSink {
         pulse_.route.store(route, std::memory_order_relaxed);
         meter.in(route);
     }
-    void resume(std::coroutine_handle<> coroutine) noexcept;
+    void resume(std::coroutine_handle<> coroutine, std::uint64_t runnable_since) noexcept;
     void tell_end_of_stall(std::uint64_t callback, const char* route, std::uint64_t ran) noexcept;
     void serve_surplus() noexcept;
     void collect_blocking() noexcept;
+    void collect_from_outside() noexcept;
+    void run_ready() noexcept;
     void begin_drain() noexcept;
     void check_drain() noexcept;
     [[nodiscard]] std::uint64_t connections() const noexcept {
         return counters.accepted.read() - counters.closed.read();
     }
+    [[nodiscard]] std::uint64_t spawned() const noexcept { return flows.begun() - flows.ended(); }
+    [[nodiscard]] std::uint64_t all_flows() const noexcept { return connections() + spawned(); }
 
     const EventLoopOptions options_;
     const std::uint64_t lag_warning_ = static_cast<std::uint64_t>(options_.lag_warning.count());
@@ -89,6 +101,9 @@ class EventLoop final : public Backend, public Worker, public AcceptSink {
     std::optional<Watchdog> watchdog_;
     std::optional<BlockingPool> pool_;
     std::atomic<BlockingJob*> blocking_done_{nullptr};  // pushed by pool threads, exchanged by the loop
+    Waiter* ready_head_ = nullptr;                      // to be continued; oldest first
+    Waiter* ready_tail_ = nullptr;
+    std::atomic<Waiter*> ready_outside_{nullptr};  // pushed by other threads, exchanged by the loop; newest first
     Teardown teardown_;
 };
 
@@ -121,10 +136,13 @@ Result<void> EventLoop::run(const Service& service) {
     meter.resume();
     for (int listener : service.listeners) acceptors_.emplace_back(listener, *this).resume();
     if (service.on_ready) service.on_ready();
+    if (service.main) spawn(main_flow(service, *this), "main");
 
-    while (!drain_deadline_ || connections() > 0) {
-        reactor_->poll(Reactor::Block::until_event);
+    while (!drain_deadline_ || all_flows() > 0) {
+        reactor_->poll(ready_head_ == nullptr ? Reactor::Block::until_event : Reactor::Block::no);
         collect_blocking();
+        collect_from_outside();
+        run_ready();
         serve_surplus();
         if (drain_requested_.load(std::memory_order_relaxed) && !drain_deadline_) {
             begin_drain();
@@ -140,7 +158,7 @@ Result<void> EventLoop::run(const Service& service) {
     reactor_->shut_down();
     wake_target_.store(nullptr, std::memory_order_seq_cst);
     watchdog_.reset();
-    teardown_ = {connections(), reactor_->buffers().outstanding(), 0, reactor_->in_flight()};
+    teardown_ = {connections(), reactor_->buffers().outstanding(), 0, reactor_->in_flight(), spawned()};
     set_current_worker(nullptr);
     return {};
 }
@@ -162,9 +180,9 @@ void EventLoop::begin_drain() noexcept {
 }
 
 void EventLoop::check_drain() noexcept {
-    if (!drain_deadline_ || reactor_->stopping() || connections() == 0) return;
+    if (!drain_deadline_ || reactor_->stopping() || all_flows() == 0) return;
     if (reactor_->now() < *drain_deadline_) return;
-    counters.cut.add(connections());
+    counters.cut.add(all_flows());
     reactor_->cancel_all();
 }
 
@@ -180,7 +198,7 @@ void EventLoop::accepted(int descriptor) noexcept {
         return;
     }
     counters.accepted.add();
-    resume(flow(descriptor).handle());
+    resume(flow(descriptor).handle(), meter.runnable_since());
 }
 
 void EventLoop::serve_surplus() noexcept {
@@ -208,13 +226,13 @@ void EventLoop::suspend(Waiter& waiter, std::coroutine_handle<> coroutine) noexc
 
 void EventLoop::wake(Waiter& waiter) noexcept {
     enter(waiter.route);
-    resume(waiter.coroutine);
+    resume(waiter.coroutine, meter.runnable_since());
 }
 
-void EventLoop::resume(std::coroutine_handle<> coroutine) noexcept {
+void EventLoop::resume(std::coroutine_handle<> coroutine, std::uint64_t runnable_since) noexcept {
     const std::uint64_t callbacks = pulse_.callbacks.load(std::memory_order_relaxed);
     pulse_.callbacks.store(callbacks + 1, std::memory_order_release);
-    meter.begin(meter.runnable_since());
+    meter.begin(runnable_since);
     coroutine.resume();
     const char* const route = meter.route();
     const std::uint64_t ran = meter.end();
@@ -232,6 +250,55 @@ void EventLoop::tell_end_of_stall(std::uint64_t callback, const char* route, std
         service_->on_stall_end(
             {backend, index, blamed == nullptr ? route : blamed, std::chrono::nanoseconds(ran), false});
     }
+}
+
+// Never inside the call: whoever wakes others, or spawns, goes on first.
+void EventLoop::make_runnable(Waiter& waiter) noexcept {
+    waiter.next = nullptr;
+    waiter.runnable_since = meter.reading();
+    (ready_tail_ == nullptr ? ready_head_ : ready_tail_->next) = &waiter;
+    ready_tail_ = &waiter;
+}
+
+void EventLoop::make_runnable_from_outside(Waiter& waiter) noexcept {
+    waiter.next = ready_outside_.load(std::memory_order_relaxed);
+    while (!ready_outside_.compare_exchange_weak(waiter.next, &waiter, std::memory_order_release,
+                                                 std::memory_order_relaxed)) {
+    }
+    reactor_->wake();
+}
+
+void EventLoop::collect_from_outside() noexcept {
+    Waiter* newest = ready_outside_.exchange(nullptr, std::memory_order_acquire);
+    Waiter* oldest = nullptr;
+    while (newest != nullptr) {
+        Waiter* following = newest->next;
+        newest->next = oldest;
+        oldest = newest;
+        newest = following;
+    }
+    while (oldest != nullptr) {
+        Waiter& waiter = *oldest;
+        oldest = waiter.next;
+        make_runnable(waiter);
+    }
+}
+
+void EventLoop::run_ready() noexcept {
+    for (unsigned i = 0; i < kReadyMax && ready_head_ != nullptr; ++i) {
+        Waiter& waiter = *ready_head_;
+        ready_head_ = waiter.next;
+        if (ready_head_ == nullptr) ready_tail_ = nullptr;
+        enter(waiter.route);
+        resume(waiter.coroutine, waiter.runnable_since);
+    }
+}
+
+void EventLoop::spawn(task<void> flow, const char* route) {
+    const Root<Waiter> root = spawned_flow<Waiter>(*service_, std::move(flow), route);
+    flows.begin();
+    root.payload().coroutine = root.handle();
+    make_runnable(root.payload());
 }
 
 bool EventLoop::queue_blocking(BlockingJob& job, std::coroutine_handle<> coroutine) noexcept {

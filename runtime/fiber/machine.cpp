@@ -138,6 +138,7 @@ void run_fiber(Fiber& fiber) noexcept {
     machine.run_began = meter.reading();
     if (fiber.stack == nullptr) {
         std::exchange(fiber.coroutine, nullptr).resume();
+        this_machine().depart();  // which may be another one
         return;
     }
     machine.abandoned_ = machine.stack;
@@ -147,6 +148,13 @@ void run_fiber(Fiber& fiber) noexcept {
 
 void Machine::settle() noexcept {
     if (abandoned_ != nullptr) processor->give_stack(*std::exchange(abandoned_, nullptr));
+    depart();
+}
+
+void Machine::depart() noexcept {
+    if (departing == nullptr) return;
+    Departure& departure = *std::exchange(departing, nullptr);
+    departure.left(departure);
 }
 
 void Machine::park_running_fiber(Stack& fresh) noexcept {

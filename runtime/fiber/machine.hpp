@@ -19,6 +19,7 @@
 #include "runtime/fiber/context.hpp"
 #include "runtime/fiber/fiber.hpp"
 #include "runtime/fiber/stacks.hpp"
+#include "runtime/worker.hpp"
 
 namespace spindle::runtime {
 
@@ -57,9 +58,10 @@ class Machine {
 
     // Written by the machine itself; processor also by assign() while it waits.
     Processor* processor = nullptr;
-    Fiber* fiber = nullptr;       ///< the one that runs; null while the loop looks for one
-    Stack* stack = nullptr;       ///< the one it runs upon
-    std::uint64_t user_word = 0;  ///< what the processor's word was set to when user code began
+    Fiber* fiber = nullptr;          ///< the one that runs; null while the loop looks for one
+    Stack* stack = nullptr;          ///< the one it runs upon
+    std::uint64_t user_word = 0;     ///< what the processor's word was set to when user code began
+    Departure* departing = nullptr;  ///< of a flow that is about to leave its stack or coroutine
 
     std::uint64_t run_began = 0;  ///< CycleClock; of the fiber's run, 0: it is measured already
 
@@ -71,6 +73,7 @@ class Machine {
   private:
     friend void run_fiber(Fiber& fiber) noexcept;
     void settle() noexcept;
+    void depart() noexcept;
     [[nodiscard]] Stall end_own_run() noexcept;
     void tell_end(Stall stall) noexcept;
     [[noreturn]] static void loop(void*) noexcept;

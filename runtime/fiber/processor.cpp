@@ -6,6 +6,7 @@
 
 #include "runtime/fiber/machine.hpp"
 #include "runtime/fiber/scheduler.hpp"
+#include "runtime/spawned_flow.hpp"
 
 namespace spindle::runtime {
 
@@ -67,6 +68,27 @@ bool Processor::prepare_park(Waiter& waiter) noexcept {
 }
 
 void Processor::park() noexcept { this_machine().park_running_fiber(*std::exchange(fresh_, nullptr)); }
+
+void Processor::unprepare_park() noexcept { stacks_.give(std::exchange(fresh_, nullptr)); }
+
+void Processor::on_departure(Departure& departure) noexcept { this_machine().departing = &departure; }
+
+void Processor::make_runnable(Waiter& waiter) noexcept {
+    wake(waiter);
+    scheduler_.wake_one();  // which may take it, if the running fiber goes on for long
+}
+
+void Processor::make_runnable_last(Waiter& waiter) noexcept { push(*waiter.fiber); }
+
+void Processor::make_runnable_from_outside(Waiter& waiter) noexcept { scheduler_.publish(*waiter.fiber); }
+
+void Processor::spawn(task<void> flow, const char* route) {
+    const Root<Fiber> root = spawned_flow<Fiber>(scheduler_.service(), std::move(flow), route);
+    flows.begin();
+    root.payload().coroutine = root.handle();
+    push(root.payload());
+    scheduler_.wake_one();
+}
 
 void Processor::push(Fiber& fiber) noexcept {
     fiber.runnable_since = meter.runnable_since();
@@ -138,6 +160,7 @@ bool Processor::run_blocking_here(BlockingJob& job) noexcept {
     meter.end();
     machine_now.run_began = 0;  // what blocks from here on is no run
     machine_now.processor = nullptr;
+    set_current_worker(nullptr);
     other->assign(this);
     job.run(job);
     machine_now.requeue_running_fiber();
@@ -169,7 +192,7 @@ Root<Fiber> Processor::flow(int descriptor) {
 void Processor::start_listening() noexcept {
     if (std::exchange(listening_, true)) return;
     for (int listener : scheduler_.service().listeners) acceptors_.emplace_back(listener, *this).resume();
-    scheduler_.processor_listens();
+    scheduler_.processor_listens(*this);
 }
 
 void Processor::resume_accepting() noexcept {

@@ -44,6 +44,12 @@ class Processor final : public Worker, public AcceptSink {
     bool must_park() const noexcept override;
     bool prepare_park(Waiter& waiter) noexcept override;
     void park() noexcept override;
+    void unprepare_park() noexcept override;
+    void on_departure(Departure& departure) noexcept override;
+    void make_runnable(Waiter& waiter) noexcept override;
+    void make_runnable_last(Waiter& waiter) noexcept override;
+    void make_runnable_from_outside(Waiter& waiter) noexcept override;
+    void spawn(task<void> flow, const char* route) override;
     bool run_blocking_here(BlockingJob& job) noexcept override;
     bool queue_blocking(BlockingJob&, std::coroutine_handle<>) noexcept override { return false; }
     void refresh_figures() noexcept override;

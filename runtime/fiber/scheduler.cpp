@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <system_error>
 
+#include "runtime/spawned_flow.hpp"
+
 namespace spindle::runtime {
 
 Scheduler::Scheduler(CounterSlots& counters, std::size_t stack_size, unsigned machines_max)
@@ -22,8 +24,9 @@ Result<void> Scheduler::open() {
     return {};
 }
 
-void Scheduler::run(const Service& service) {
+void Scheduler::run(const Service& service, Backend& backend) {
     service_ = &service;
+    backend_ = &backend;
     Machine* first = nullptr;
     {
         std::lock_guard lock(machines_mutex_);
@@ -223,9 +226,18 @@ void Scheduler::refresh_figures() noexcept {
 
 // ---- connections and drain
 
-void Scheduler::processor_listens() noexcept {
-    if (listening_.fetch_add(1, std::memory_order_acq_rel) + 1 == processors_.size() && service_->on_ready)
-        service_->on_ready();
+void Scheduler::processor_listens(Processor& processor) noexcept {
+    if (listening_.fetch_add(1, std::memory_order_acq_rel) + 1 < processors_.size()) return;
+    if (service_->on_ready) service_->on_ready();
+    if (service_->main) processor.spawn(main_flow(*service_, *backend_), "main");
+}
+
+std::uint64_t Scheduler::spawned() const noexcept {
+    std::uint64_t ended = 0;
+    std::uint64_t begun = 0;
+    for (const auto& processor : processors_) ended += processor->flows.ended();
+    for (const auto& processor : processors_) begun += processor->flows.begun();
+    return begun - ended;
 }
 
 // A place is taken before an accept is filed, since every processor files one: together they would pass the limit.

@@ -9,6 +9,20 @@
 
 namespace spindle::pipeline {
 
+namespace {
+
+std::string text_of(const std::exception_ptr& exception) {
+    try {
+        std::rethrow_exception(exception);
+    } catch (const std::exception& known) {
+        return known.what();
+    } catch (...) {
+        return "something that is no std::exception";
+    }
+}
+
+}  // namespace
+
 Server::Server(const config::Config& config, std::vector<Route> routes, AccessLog& log, runtime::Backend& backend,
                Scoreboard& board)
     : config_(config),
@@ -39,6 +53,11 @@ runtime::Service Server::service(std::span<const int> listeners) {
                     spdlog::warn("a handler did not end within timeouts.drain; ending without it");
                     spdlog::shutdown();
                     std::_Exit(0);
+                },
+            .main = {},
+            .on_exception =
+                [this](const char* route, const std::exception_ptr& what) {
+                    report_handler_error(route == nullptr ? "(spawned)" : route, text_of(what));
                 }};
 }
 
