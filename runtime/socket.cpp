@@ -10,6 +10,7 @@
 #include <array>
 #include <new>
 
+#include "runtime/scope.hpp"
 #include "runtime/worker.hpp"
 
 namespace spindle::runtime {
@@ -47,6 +48,13 @@ bool Socket::ReceiveAwaiter::await_ready() noexcept {
     Worker& worker = current_worker();
     Reactor& reactor = worker.reactor();
     socket_.receive_.overtaken = false;
+    scope_ = worker.scope();
+    if (scope_ != nullptr) {
+        refused_ = Scope::refuses(scope_);
+        if (refused_ == 0) refused_ = Scope::begin_wait(scope_, socket_.receive_);
+        if (refused_ != 0) return true;
+        scoped_ = true;
+    }
     if (reactor.stopping() || (idle_ && reactor.draining())) {
         socket_.receive_.ended = Fired::cancelled;
         return true;
@@ -65,12 +73,14 @@ void Socket::ReceiveAwaiter::await_suspend(std::coroutine_handle<> coroutine) no
 void Socket::ReceiveAwaiter::start() noexcept {
     socket_.waiting_ = true;
     if (!socket_.receive_.in_flight) socket_.arm();
-    socket_.reactor_->start_timer(socket_.receive_, timeout_, idle_);
+    bool cut = false;
+    socket_.reactor_->start_timer(socket_.receive_, Scope::limit(scope_, timeout_, cut), idle_);
     socket_.receive_.fire = timer_fired;
 }
 
 Result<Received> Socket::ReceiveAwaiter::await_resume() noexcept {
-    Result<Received> taken = socket_.take();
+    if (scoped_) Scope::end_wait(scope_);
+    Result<Received> taken = refused_ == 0 ? socket_.take() : failure(refused_);
     current_worker().leave_runtime();
     return taken;
 }

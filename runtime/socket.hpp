@@ -137,7 +137,10 @@ class Socket::ReceiveAwaiter {
     void start() noexcept;
     Socket& socket_;
     std::chrono::nanoseconds timeout_;
+    Scope* scope_ = nullptr;
     bool idle_;
+    bool scoped_ = false;
+    int refused_ = 0;
 };
 
 class Socket::CloseAwaiter {

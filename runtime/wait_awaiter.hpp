@@ -31,10 +31,13 @@ class WaitAwaiter {
     [[nodiscard]] std::int32_t finish() noexcept;
 
     Wait wait_{};
+    bool cut_ = false;  ///< the time limit was a scope's deadline, nearer than the wait's own
 
   private:
     void start(Reactor& reactor) noexcept;
     std::chrono::nanoseconds timeout_;
+    Scope* scope_ = nullptr;
+    bool scoped_ = false;  ///< registered there
 };
 
 }  // namespace spindle::runtime

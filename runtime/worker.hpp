@@ -17,6 +17,7 @@
 namespace spindle::runtime {
 
 class Reactor;
+class Scope;
 struct Fiber;
 
 /// Who is continued when a wait ends. Filled by Worker::suspend or Worker::park.
@@ -24,6 +25,7 @@ struct Waiter {
     std::coroutine_handle<> coroutine;  ///< event_loop: resumed directly
     Fiber* fiber = nullptr;             ///< fiber: made runnable
     const char* route = nullptr;        ///< event_loop: the handler that waits, for the lag warning
+    Scope* scope = nullptr;             ///< event_loop: the one that the flow stands in
     Waiter* next = nullptr;             ///< event_loop: whichever list of those to be continued holds it
     std::uint64_t runnable_since = 0;   ///< event_loop: while it stands there; CycleClock
 };
@@ -76,6 +78,9 @@ class Worker {
     virtual void begin_handler(const char* route) noexcept = 0;
     /// User code ended. Continues perhaps on another worker; so do the next two.
     virtual void end_handler() noexcept = 0;
+    /// The scope that bounds the waits of the running flow, or null; see scope.hpp. Also from inside a handler.
+    [[nodiscard]] virtual Scope* scope() const noexcept = 0;
+    virtual void set_scope(Scope* scope) noexcept = 0;
     /// An awaitable inside a handler needs the runtime, and then goes back. No effect elsewhere.
     virtual void enter_runtime() noexcept = 0;
     virtual void leave_runtime() noexcept = 0;

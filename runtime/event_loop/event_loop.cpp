@@ -45,6 +45,8 @@ class EventLoop final : public Backend, public Worker, public AcceptSink {
     void suspend(Waiter& waiter, std::coroutine_handle<> coroutine) noexcept override;
     void begin_handler(const char* route) noexcept override { enter(route); }
     void end_handler() noexcept override { pulse_.route.store(nullptr, std::memory_order_relaxed); }
+    Scope* scope() const noexcept override { return scope_; }
+    void set_scope(Scope* scope) noexcept override { scope_ = scope; }
     void enter_runtime() noexcept override {}
     void leave_runtime() noexcept override {}
     bool must_park() const noexcept override { return false; }
@@ -101,6 +103,7 @@ class EventLoop final : public Backend, public Worker, public AcceptSink {
     std::optional<Watchdog> watchdog_;
     std::optional<BlockingPool> pool_;
     std::atomic<BlockingJob*> blocking_done_{nullptr};  // pushed by pool threads, exchanged by the loop
+    Scope* scope_ = nullptr;                            // of the flow that runs
     Waiter* ready_head_ = nullptr;                      // to be continued; oldest first
     Waiter* ready_tail_ = nullptr;
     std::atomic<Waiter*> ready_outside_{nullptr};  // pushed by other threads, exchanged by the loop; newest first
@@ -222,10 +225,12 @@ Root<NoPayload> EventLoop::flow(int descriptor) {
 void EventLoop::suspend(Waiter& waiter, std::coroutine_handle<> coroutine) noexcept {
     waiter.coroutine = coroutine;
     waiter.route = pulse_.route.load(std::memory_order_relaxed);
+    waiter.scope = scope_;
 }
 
 void EventLoop::wake(Waiter& waiter) noexcept {
     enter(waiter.route);
+    scope_ = waiter.scope;
     resume(waiter.coroutine, meter.runnable_since());
 }
 
@@ -238,6 +243,7 @@ void EventLoop::resume(std::coroutine_handle<> coroutine, std::uint64_t runnable
     const std::uint64_t ran = meter.end();
     pulse_.callbacks.store(callbacks + 2, std::memory_order_release);
     pulse_.route.store(nullptr, std::memory_order_relaxed);
+    scope_ = nullptr;
     if (ran >= lag_warning_) [[unlikely]]
         tell_end_of_stall(callbacks + 1, route, ran);
 }
@@ -290,6 +296,7 @@ void EventLoop::run_ready() noexcept {
         ready_head_ = waiter.next;
         if (ready_head_ == nullptr) ready_tail_ = nullptr;
         enter(waiter.route);
+        scope_ = waiter.scope;
         resume(waiter.coroutine, waiter.runnable_since);
     }
 }

@@ -10,6 +10,7 @@
 
 namespace spindle::runtime {
 
+class Scope;
 struct Stack;
 
 /// Touched by one machine at a time; queues and wake-ups order one machine's writes before the next's reads.
@@ -18,6 +19,7 @@ struct Fiber {
     std::coroutine_handle<> coroutine;  ///< what to resume, unless parked
     Stack* stack = nullptr;             ///< parked upon it; null: suspended as a coroutine
     const char* route = nullptr;        ///< of the handler it is in; null: in the connection loop
+    Scope* scope = nullptr;             ///< bounds its waits; see runtime/scope.hpp
     std::uint64_t runnable_since = 0;   ///< CycleClock
 };
 

@@ -131,6 +131,10 @@ void Processor::enter_runtime() noexcept {
     machine_now.requeue_running_fiber();
 }
 
+Scope* Processor::scope() const noexcept { return this_machine().fiber->scope; }
+
+void Processor::set_scope(Scope* scope) noexcept { this_machine().fiber->scope = scope; }
+
 void Processor::leave_runtime() noexcept {
     if (this_machine().fiber->route != nullptr) enter_user();
 }

@@ -39,6 +39,8 @@ class Processor final : public Worker, public AcceptSink {
     void suspend(Waiter& waiter, std::coroutine_handle<> coroutine) noexcept override;
     void begin_handler(const char* route) noexcept override;
     void end_handler() noexcept override;
+    Scope* scope() const noexcept override;
+    void set_scope(Scope* scope) noexcept override;
     void enter_runtime() noexcept override;
     void leave_runtime() noexcept override;
     bool must_park() const noexcept override;

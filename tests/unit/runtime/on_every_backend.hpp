@@ -36,6 +36,12 @@ struct BackendVariant {
 inline constexpr std::array kBackendVariants{BackendVariant{"event_loop", 0}, BackendVariant{"fiber/1", 1},
                                              BackendVariant{"fiber/2", 2}, BackendVariant{"fiber/8", 8}};
 
+/// 0, or the error's.
+template <typename T>
+int code_of(const runtime::Result<T>& result) {
+    return result ? 0 : result.error().code;
+}
+
 /// What a test's flow may ask about its surroundings. Outlives every flow.
 struct Run {
     const BackendVariant& variant;
