@@ -42,6 +42,7 @@ Scope::Scope() noexcept : outer_(current_worker().scope()) { current_worker().se
 
 Scope::~Scope() {
     current_worker().set_scope(outer_);
+    if (home_ == nullptr) return;  // nothing was waited for: nobody had anything to post
     std::shared_ptr<Message> message;
     {
         std::lock_guard lock(mutex_);
@@ -79,29 +80,30 @@ int Scope::refuses(Scope* scope) noexcept {
 
 void Scope::cancel(int code) noexcept {
     const RuntimeCall inside;
-    cancel_in_runtime(code);
+    begin_cancel(code).finish();
 }
 
-void Scope::cancel_in_runtime(int code) noexcept {
+Scope::Cancelled Scope::begin_cancel(int code) noexcept {
     Worker* const here = current_worker_or_null();
-    Wait* own = nullptr;
-    SyncWait* claimed = nullptr;
-    {
-        std::lock_guard lock(mutex_);
-        if (code_.load(std::memory_order_relaxed) != 0) return;
-        code_.store(code, std::memory_order_release);
-        if (sync_ != nullptr) {
-            if (sync_->claim(code)) claimed = sync_;
-        } else if (wait_ != nullptr && here != nullptr && home_ == &here->reactor()) {
-            if (wait_->scheduled()) own = wait_;
-        } else if (wait_ != nullptr) {
-            post_to_home();
-        }
+    Cancelled cancelled;
+    std::lock_guard lock(mutex_);
+    if (code_.load(std::memory_order_relaxed) != 0) return cancelled;
+    code_.store(code, std::memory_order_release);
+    if (sync_ != nullptr) {
+        if (sync_->claim(code)) cancelled.claimed = sync_;
+    } else if (wait_ != nullptr && here != nullptr && home_ == &here->reactor()) {
+        if (wait_->scheduled()) cancelled.own = wait_;
+    } else if (wait_ != nullptr) {
+        post_to_home();
     }
-    // Outside the lock, since it may continue the flow. A claimed wait stays until it is released, and one
-    // that stands in this thread's own wheel until this thread ends it.
+    return cancelled;
+}
+
+// A claimed wait stays until it is released, and one that stands in this thread's own wheel until this
+// thread ends it.
+void Scope::Cancelled::finish() const noexcept {
     if (claimed != nullptr) claimed->release();
-    if (own != nullptr) here->reactor().end_wait(*own);
+    if (own != nullptr) current_worker().reactor().end_wait(*own);
 }
 
 // At most once a scope: later waits do not begin.

@@ -45,8 +45,15 @@ class Scope {
 
     /// Waits inside end with `code`, now and from now on; the first call counts. Any thread.
     void cancel(int code = ECANCELED) noexcept;
-    /// The same for code of the runtime itself (completions, timers).
-    void cancel_in_runtime(int code) noexcept;
+
+    /// The same in two steps, for code of the runtime (completions, timers): begin_cancel() decides and must be
+    /// followed by finish(), which may continue the flow at once, so that the caller can leave its locks between.
+    struct Cancelled {
+        SyncWait* claimed = nullptr;
+        Wait* own = nullptr;  ///< of the current worker's reactor
+        void finish() const noexcept;
+    };
+    [[nodiscard]] Cancelled begin_cancel(int code) noexcept;
 
     /// 0, or why waits end at once: what cancel() was given, or ETIMEDOUT. Looks at the outer scopes too.
     [[nodiscard]] int ended() const noexcept;

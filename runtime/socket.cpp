@@ -34,7 +34,7 @@ Socket::Socket(int descriptor) noexcept : descriptor_(descriptor) {
     receive_.socket = this;
 }
 
-Socket::~Socket() { CHECK_THAT(descriptor_ < 0 && !receive_.in_flight); }
+Socket::~Socket() { CHECK_THAT(descriptor_ < 0 && !receive_.in_flight && watch_ == nullptr); }
 
 // ---- receiving
 
@@ -254,6 +254,17 @@ int Socket::unsent_bytes() const noexcept {
 
 void Socket::shut_down_sending() noexcept { ::shutdown(descriptor_, SHUT_WR); }
 
+// ---- the peer
+
+void Socket::watch_peer(Scope& scope, Heed heed, std::chrono::nanoseconds half_closed) {
+    if (watch_ == nullptr) watch_ = new PeerWatch(descriptor_, half_closed);
+    watch_->attach(scope, heed);
+}
+
+void Socket::unwatch_peer() noexcept {
+    if (watch_ != nullptr) watch_->detach();
+}
+
 // ---- closing
 
 Socket::CloseAwaiter Socket::close() noexcept { return CloseAwaiter(*this); }
@@ -267,6 +278,11 @@ void Socket::CloseAwaiter::await_suspend(std::coroutine_handle<> coroutine) noex
 
 void Socket::CloseAwaiter::await_resume() noexcept {
     socket_.release_all();
+    if (socket_.watch_ != nullptr) {
+        // The poll holds the file until it has ended: without this the peer would learn of the end only then.
+        ::shutdown(socket_.descriptor_, SHUT_RDWR);
+        std::exchange(socket_.watch_, nullptr)->end();
+    }
     ::close(std::exchange(socket_.descriptor_, -1));
 }
 

@@ -65,9 +65,6 @@ std::chrono::nanoseconds cpu_time() noexcept {
     return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
 }
 
-/// Stopping: the server's drain has ended before the wait did.
-Response stopped() { return Response::text(503, "the server is stopping\n"); }
-
 }  // namespace
 
 Response plaintext(Request&, Context&) { return answer("text/plain", std::string_view("Hello, World!")); }
@@ -98,7 +95,8 @@ Response cpu(Request& request, Context&) {
 task<Response> sleep(Request& request, Context&) {
     auto milliseconds = read_parameter(request, kMilliseconds);
     if (!milliseconds) co_return std::move(milliseconds).error();
-    if (!co_await runtime::sleep_for(std::chrono::milliseconds(*milliseconds))) co_return stopped();
+    const auto slept = co_await runtime::sleep_for(std::chrono::milliseconds(*milliseconds));
+    if (!slept) co_return pipeline::unfinished(slept.error());
     co_return done("slept", *milliseconds, kMilliseconds.unit);
 }
 
@@ -114,6 +112,7 @@ task<Response> offload(Request& request, Context&) {
     if (!milliseconds) co_return std::move(milliseconds).error();
     const auto work = [milliseconds = *milliseconds] { block_thread(milliseconds); };
     const auto result = co_await runtime::blocking(work);
+    if (!result && result.error().code != EAGAIN) co_return pipeline::unfinished(result.error());
     if (!result) {
         Response refusal = Response::text(503, "too much blocking work is waiting already\n");
         refusal.set("Retry-After", "1");

@@ -15,6 +15,9 @@ namespace spindle::pipeline {
 
 namespace {
 
+/// In the access log only; nginx's number for it.
+constexpr std::uint16_t kClientClosedRequest = 499;
+
 std::uint64_t now() noexcept { return runtime::current_worker().reactor().now(); }
 
 // A body of known length that can stand behind its head in one send.
@@ -29,10 +32,39 @@ std::optional<std::string_view> small_body(const Response& response, std::size_t
 
 }  // namespace
 
+Response unfinished(runtime::Error error) {
+    if (error.code == ETIMEDOUT) return Response::text(503, "the request took longer than it may here\n");
+    return Response::text(503, "the server is stopping\n");
+}
+
 template <class Stream>
 Connection<Stream>::Connection(Server& server, int descriptor) : server_(server), stream_(descriptor) {
     if (server.access_log().enabled()) peer_ = PeerAddress::of(descriptor);
 }
+
+/// What a handler waits in: cancelled when the client goes away, which is watched from its first wait on.
+template <class Stream>
+class Connection<Stream>::WatchedScope {
+  public:
+    WatchedScope(Connection& connection, runtime::Heed heed) noexcept : connection_(connection), heed_(heed) {
+        scope.on_first_wait(watch, this);
+    }
+    ~WatchedScope() { connection_.stream_.unwatch_peer(); }
+    WatchedScope(const WatchedScope&) = delete;
+    WatchedScope& operator=(const WatchedScope&) = delete;
+
+    runtime::Scope scope;
+
+  private:
+    static void watch(void* self) noexcept {
+        auto& watched = *static_cast<WatchedScope*>(self);
+        Connection& connection = watched.connection_;
+        connection.stream_.watch_peer(watched.scope, watched.heed_, connection.server_.config().timeouts.half_closed);
+    }
+
+    Connection& connection_;
+    const runtime::Heed heed_;
+};
 
 // ---- the loop
 
@@ -231,6 +263,11 @@ task<typename Connection<Stream>::Next> Connection<Stream>::answer_slowly() {
         Context context{.route = route->path.c_str(), .backend = server_.backend(), .body = &body};
         response = co_await call_handler(std::get<CoroutineHandler>(route->handler), context);
     }
+    if (stream_.peer_gone(runtime::Heed::reset_and_half_close)) {
+        log(kClientClosedRequest, 0);
+        co_return Next::close;
+    }
+    if (body.late()) co_return refuse(503);
     if (body.broken()) co_return Next::close;
     if (body.failed()) co_return refuse(body.status());
 
@@ -257,7 +294,11 @@ template <class Stream>
 task<Response> Connection<Stream>::call_handler(const CoroutineHandler& handler, Context& context) {
     std::string what;
     try {
-        const runtime::HandlerScope scope(context.route);
+        const runtime::HandlerScope user_code(context.route);
+        WatchedScope watched(*this, runtime::Heed::reset_and_half_close);
+        const auto limit = server_.config().timeouts.handler;
+        if (limit.count() != 0) watched.scope.set_deadline(runtime::in(limit));
+        context.scope = &watched.scope;
         task<Response> handling = handler(exchange_->request, context);
         Response response = co_await handling;
         co_return response;
@@ -339,7 +380,9 @@ template <class Stream>
 task<bool> Connection<Stream>::produce(StreamedBody& body, ResponseBody& writer) {
     std::string what;
     try {
-        const runtime::HandlerScope scope("(streamed body)");
+        const runtime::HandlerScope user_code("(streamed body)");
+        // Whoever half-closes and takes the body slowly is there.
+        WatchedScope watched(*this, runtime::Heed::reset);
         task<void> producing = body.produce(writer);
         co_await producing;
         co_return true;

@@ -55,6 +55,7 @@ class Connection {
 
     class RequestBody;
     class ResponseBody;
+    class WatchedScope;
 
     // The loop
     runtime::task<Next> serve_on(Next next);

