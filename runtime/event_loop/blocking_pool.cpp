@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/event_loop/blocking_pool.hpp"
 
+#include "runtime/overflow_reporter.hpp"
+
 namespace spindle::runtime {
 
 BlockingPool::BlockingPool(unsigned threads, std::function<void(BlockingJob&)> done) : done_(std::move(done)) {
@@ -31,6 +33,7 @@ bool BlockingPool::submit(BlockingJob& job) {
 }
 
 void BlockingPool::work() {
+    const AlternateSignalStack for_overflows;
     std::unique_lock lock(mutex_);
     while (true) {
         wanted_.wait(lock, [this] { return head_ != nullptr || stopping_; });

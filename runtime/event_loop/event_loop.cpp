@@ -7,20 +7,22 @@
 #include <deque>
 #include <optional>
 
+#include "runtime/dump.hpp"
 #include "runtime/event_loop/blocking_pool.hpp"
 #include "runtime/event_loop/watchdog.hpp"
+#include "runtime/flow.hpp"
+#include "runtime/overflow_reporter.hpp"
 #include "runtime/reactor/acceptor.hpp"
 #include "runtime/reactor/reactor.hpp"
 #include "runtime/root.hpp"
 #include "runtime/worker.hpp"
 
+#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace spindle::runtime {
 
 namespace {
-
-struct NoPayload {};
 
 class EventLoop final : public Backend, public Worker, public AcceptSink {
   public:
@@ -32,12 +34,13 @@ class EventLoop final : public Backend, public Worker, public AcceptSink {
     void request_drain() noexcept override;
     Figures figures() const override;
     Teardown teardown() const override { return teardown_; }
+    void dump(const DumpLine& line) override;
 
     // Worker
     void wake(Waiter& waiter) noexcept override;
     void suspend(Waiter& waiter, std::coroutine_handle<> coroutine) noexcept override;
-    void begin_handler(const char* route) noexcept override { pulse_.route.store(route, std::memory_order_relaxed); }
-    void end_handler() noexcept override { pulse_.route.store(nullptr, std::memory_order_relaxed); }
+    void begin_handler(const char* route) noexcept override { set_route(route); }
+    void end_handler() noexcept override { set_route(nullptr); }
     void enter_runtime() noexcept override {}
     void leave_runtime() noexcept override {}
     bool must_park() const noexcept override { return false; }
@@ -53,8 +56,10 @@ class EventLoop final : public Backend, public Worker, public AcceptSink {
     bool may_accept() noexcept override;
     void accepted(int descriptor) noexcept override;
 
-    Root<NoPayload> flow(int descriptor);
-    void resume(std::coroutine_handle<> coroutine) noexcept;
+    static StackUser stack_user() noexcept;
+    Root<Flow> flow(int descriptor);
+    void resume(Flow& flow, std::coroutine_handle<> coroutine) noexcept;
+    void set_route(const char* route) noexcept;
     void serve_surplus() noexcept;
     void collect_blocking() noexcept;
     void begin_drain() noexcept;
@@ -73,7 +78,10 @@ class EventLoop final : public Backend, public Worker, public AcceptSink {
     std::optional<std::uint64_t> drain_deadline_;  // ns of the reactor's clock
     Wait drain_timer_;
     LoopPulse pulse_;
-    Counter stalls_seen_by_watchdog_;  // written by the watchdog
+    FlowRegistry flows_;
+    Shown<Flow*> current_;                // the one that runs
+    std::atomic<int> loop_thread_id_{0};  // of run(), for dumps
+    Counter stalls_seen_by_watchdog_;     // written by the watchdog
     std::optional<BlockingPool> pool_;
     std::atomic<BlockingJob*> blocking_done_{nullptr};  // pushed by pool threads, exchanged by the loop
     Teardown teardown_;
@@ -89,6 +97,9 @@ Result<void> EventLoop::run(const Service& service) {
     reactor_ = reactor_owner_.get();
     wake_target_.store(reactor_, std::memory_order_seq_cst);
     set_current_worker(this);
+    loop_thread_id_.store(static_cast<int>(::syscall(SYS_gettid)), std::memory_order_relaxed);
+    const AlternateSignalStack for_overflows;
+    install_overflow_reporter(stack_user);
     pool_.emplace(options_.blocking_threads, [this](BlockingJob& job) {
         job.next = blocking_done_.load(std::memory_order_relaxed);
         while (!blocking_done_.compare_exchange_weak(job.next, &job, std::memory_order_release,
@@ -122,6 +133,7 @@ Result<void> EventLoop::run(const Service& service) {
     reactor_->shut_down();
     wake_target_.store(nullptr, std::memory_order_seq_cst);
     teardown_ = {connections(), reactor_->buffers().outstanding(), 0, reactor_->in_flight()};
+    loop_thread_id_.store(0, std::memory_order_relaxed);
     set_current_worker(nullptr);
     return {};
 }
@@ -163,6 +175,26 @@ Figures EventLoop::figures() const {
             .cut = counters.cut.read()};
 }
 
+// ---- to be seen
+
+// On the loop's thread, as any thread that is a worker of this backend.
+StackUser EventLoop::stack_user() noexcept {
+    Worker* worker = current_worker_or_null();
+    if (worker == nullptr) return {};
+    const Flow* flow = static_cast<EventLoop*>(worker)->current_;
+    return flow == nullptr ? StackUser{} : StackUser{flow->id, flow->route};
+}
+
+void EventLoop::dump(const DumpLine& line) {
+    const int thread = loop_thread_id_.load(std::memory_order_relaxed);
+    if (thread == 0) return;
+    const bool runs_a_flow = pulse_.callbacks.load(std::memory_order_relaxed) % 2 != 0;
+    line("thread " + std::to_string(thread) + ": worker " + std::to_string(index) +
+         (runs_a_flow ? ", runs a flow" : ", between flows"));
+    dump_backtrace(capture_backtrace(thread, kCaptureLimit), line);
+    dump_flows(flows_, line);
+}
+
 // ---- flows of control
 
 bool EventLoop::may_accept() noexcept {
@@ -175,7 +207,9 @@ void EventLoop::accepted(int descriptor) noexcept {
         return;
     }
     counters.accepted.add();
-    resume(flow(descriptor).handle());
+    const Root<Flow> root = flow(descriptor);
+    flows_.add(root.payload(), index);
+    resume(root.payload(), root.handle());
 }
 
 void EventLoop::serve_surplus() noexcept {
@@ -189,30 +223,38 @@ void EventLoop::serve_surplus() noexcept {
     for (Acceptor& acceptor : acceptors_) acceptor.resume();
 }
 
-Root<NoPayload> EventLoop::flow(int descriptor) {
+Root<Flow> EventLoop::flow(int descriptor) {
     co_await service_->serve(descriptor);
     counters.closed.add();
+    flows_.remove(*current_);
     if (!surplus_.empty()) co_return;
     for (Acceptor& acceptor : acceptors_) acceptor.resume();
 }
 
 void EventLoop::suspend(Waiter& waiter, std::coroutine_handle<> coroutine) noexcept {
     waiter.coroutine = coroutine;
-    waiter.route = pulse_.route.load(std::memory_order_relaxed);
+    waiter.flow = current_;
+    current_->enter(FlowState::waiting, reactor_->now(), index);
 }
 
-void EventLoop::wake(Waiter& waiter) noexcept {
-    pulse_.route.store(waiter.route, std::memory_order_relaxed);
-    resume(waiter.coroutine);
+void EventLoop::wake(Waiter& waiter) noexcept { resume(*waiter.flow, waiter.coroutine); }
+
+void EventLoop::set_route(const char* route) noexcept {
+    static_cast<Flow*>(current_)->route = route;
+    pulse_.route.store(route, std::memory_order_relaxed);
 }
 
-void EventLoop::resume(std::coroutine_handle<> coroutine) noexcept {
+void EventLoop::resume(Flow& flow, std::coroutine_handle<> coroutine) noexcept {
     counters.dispatched.add();
+    flow.enter(FlowState::running, reactor_->now(), index);
+    current_ = &flow;
+    pulse_.route.store(flow.route, std::memory_order_relaxed);
     const std::uint64_t callbacks = pulse_.callbacks.load(std::memory_order_relaxed);
     pulse_.callbacks.store(callbacks + 1, std::memory_order_release);
     coroutine.resume();
     pulse_.callbacks.store(callbacks + 2, std::memory_order_release);
     pulse_.route.store(nullptr, std::memory_order_relaxed);
+    current_ = nullptr;
 }
 
 bool EventLoop::queue_blocking(BlockingJob& job, std::coroutine_handle<> coroutine) noexcept {

@@ -25,6 +25,7 @@ Result<void> Processor::open() {
 // A completion's fiber goes behind those that wait already. One that the running fiber wakes goes before them, and
 // sends the one that was there into the queue.
 void Processor::wake(Waiter& waiter) noexcept {
+    waiter.fiber->enter(FlowState::runnable, reactor_->now(), index);
     if (this_machine().fiber == nullptr) return push(*waiter.fiber);
     Fiber* displaced = next_.exchange(waiter.fiber, std::memory_order_acq_rel);
     if (displaced == nullptr) return;
@@ -53,6 +54,7 @@ Fiber* Processor::steal_next() noexcept { return (word() & kUser) != 0 ? take_ne
 void Processor::suspend(Waiter& waiter, std::coroutine_handle<> coroutine) noexcept {
     waiter.fiber = this_machine().fiber;
     waiter.fiber->coroutine = coroutine;
+    waiter.fiber->enter(FlowState::waiting, reactor_->now(), index);
 }
 
 bool Processor::must_park() const noexcept { return this_machine().fiber->route != nullptr; }
@@ -65,6 +67,17 @@ bool Processor::prepare_park(Waiter& waiter) noexcept {
 }
 
 void Processor::park() noexcept { this_machine().park_running_fiber(*std::exchange(fresh_, nullptr)); }
+
+// One that is asleep is woken for it, if there is anything to give.
+void Processor::ask_to_rest_stacks() noexcept {
+    rest_asked_.store(true, std::memory_order_relaxed);
+    if (asleep.load(std::memory_order_relaxed) && stacks_cached_ > 0) reactor_->wake();
+}
+
+void Processor::rest_stacks() noexcept {
+    rest_asked_.store(false, std::memory_order_relaxed);
+    stacks_.rest();
+}
 
 void Processor::push(Fiber& fiber) noexcept {
     queue.push(&fiber, [this](std::span<Fiber* const> older) { scheduler_.overflow(older); });
@@ -145,6 +158,8 @@ void Processor::accepted(int descriptor) noexcept {
     scheduler_.connection_opened();
     const Root<Fiber> root = flow(descriptor);
     root.payload().coroutine = root.handle();
+    root.payload().enter(FlowState::runnable, reactor_->now(), index);
+    scheduler_.flows().add(root.payload(), index);
     push(root.payload());
 }
 
@@ -152,6 +167,7 @@ Root<Fiber> Processor::flow(int descriptor) {
     co_await scheduler_.service().serve(descriptor);
     // Maybe another processor than the one that accepted.
     current_worker().counters.closed.add();
+    scheduler_.flows().remove(*this_machine().fiber);
     scheduler_.connection_closed();
 }
 

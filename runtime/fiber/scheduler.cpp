@@ -112,6 +112,7 @@ bool Scheduler::work_elsewhere(const Processor& mine) const noexcept {
 void Scheduler::poll(Processor& mine, Reactor::Block block) noexcept {
     mine.reactor().poll(block);
     mine.heed_drain();
+    mine.heed_rest();
     if (accept_paused_.load(std::memory_order_relaxed)) mine.resume_accepting();
 }
 
@@ -120,6 +121,7 @@ void Scheduler::sleep(Processor& mine) noexcept {
         mine.searching = false;
         one_searches_.store(false, std::memory_order_seq_cst);
     }
+    mine.show_stacks();
     mine.asleep.store(true, std::memory_order_seq_cst);
     sleeping_.fetch_add(1, std::memory_order_seq_cst);
     std::atomic_thread_fence(std::memory_order_seq_cst);

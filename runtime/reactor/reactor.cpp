@@ -5,7 +5,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <ctime>
+
+#include "runtime/clock.hpp"
 
 namespace spindle::runtime {
 
@@ -18,8 +19,6 @@ std::uint64_t nanoseconds_of(clockid_t clock) noexcept {
     ::clock_gettime(clock, &now);
     return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U + static_cast<std::uint64_t>(now.tv_nsec);
 }
-
-std::uint64_t monotonic_now() noexcept { return nanoseconds_of(CLOCK_MONOTONIC); }
 
 unsigned setup_flags(Sharing sharing) noexcept {
     const unsigned common = IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;

@@ -39,6 +39,7 @@ constexpr auto kEntries = std::to_array<Entry>({
     {"json", kReads, plain<json>},
     {"offload", kReads, coroutine<offload>},
     {"plaintext", kReads, plain<plaintext>},
+    {"recurse", kReads, plain<recurse>},
     {"sleep", kReads, coroutine<sleep>},
     {"static", kReads, make_static_files},
     {"throw", kReads, plain<throw_>},

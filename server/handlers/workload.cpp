@@ -29,6 +29,7 @@ struct Parameter {
     std::uint64_t max;
 };
 constexpr Parameter kMicroseconds{"us", "microseconds", 10'000'000};
+constexpr Parameter kKibibytes{"kib", "KiB of stack", 16 * 1024};
 constexpr Parameter kMilliseconds{"ms", "milliseconds", 60'000};
 
 std::expected<std::uint64_t, Response> read_parameter(const Request& request, const Parameter& parameter) {
@@ -63,6 +64,15 @@ std::chrono::nanoseconds cpu_time() noexcept {
     timespec now{};
     ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
     return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+}
+
+// One KiB a call, registers and return address included; the frame is used after the call, so none is saved.
+[[gnu::noinline]] unsigned use_stack(
+    std::uint64_t kibibytes) noexcept {  // NOLINT(misc-no-recursion): that is the point
+    volatile unsigned char frame[1024 - 64];
+    frame[0] = static_cast<unsigned char>(kibibytes);
+    const unsigned below = kibibytes <= 1 ? 0 : use_stack(kibibytes - 1);
+    return below + frame[0];
 }
 
 /// Stopping: the server's drain has ended before the wait did.
@@ -116,6 +126,13 @@ task<Response> offload(Request& request, Context&) {
     const auto result = co_await runtime::blocking(work);
     if (!result) co_return Response::text(503, "too much blocking work is waiting already\n");
     co_return done("blocked a thread of the pool", *milliseconds, kMilliseconds.unit);
+}
+
+Response recurse(Request& request, Context&) {
+    auto kibibytes = read_parameter(request, kKibibytes);
+    if (!kibibytes) return std::move(kibibytes).error();
+    [[maybe_unused]] const volatile unsigned used = use_stack(*kibibytes);
+    return Response::text(200, fmt::format("used {} {}\n", *kibibytes, kKibibytes.unit));
 }
 
 Response throw_(Request&, Context&) { throw std::runtime_error("this handler always throws"); }
