@@ -15,7 +15,10 @@ class Connection<Stream>::RequestBody final : public BodyReader {
   public:
     /// `unread`: what came with the head. Stays valid until the exchange ends.
     RequestBody(Connection& connection, std::string_view unread)
-        : connection_(connection), unread_(unread), complete_(!connection.exchange_->request.has_body()) {}
+        : connection_(connection),
+          unread_(unread),
+          complete_(!connection.exchange_->request.has_body()),
+          continued_(!unread.empty()) {}
 
     task<std::expected<std::string_view, runtime::Error>> read() override {
         using Answer = std::expected<std::string_view, runtime::Error>;
@@ -85,8 +88,10 @@ class Connection<Stream>::RequestBody final : public BodyReader {
     runtime::Received held_;
     std::uint64_t received_ = 0;
     bool complete_;
+    /// No 100 is owed: it was sent, or the client did not wait for it (RFC 9110 section 10.1.1). One that came later
+    /// could stand in the midst of the answer.
+    bool continued_;
     bool failed_ = false;
-    bool continued_ = false;
     http::ParseError error_{};
     int broken_ = 0;
 };

@@ -117,6 +117,19 @@ def no_100_continue_when_the_body_is_already_there(t):
 
 
 @behaviour
+def no_100_continue_in_the_midst_of_an_answer(t):
+    """A client that did not wait sends a part of the body with the head; its echo begins at once."""
+    connection = t.connect()
+    data = request("POST", "/echo", fields=EXPECT, body=b"impatient")
+    connection.send(data[:-4])
+    assert connection.readable(t.limit(5)), "the part that came with the head is not echoed"
+    connection.send(data[-4:])
+    reply = connection.read_reply("POST")
+    check.status(reply, 200)
+    check.equal(reply.body, b"impatient")
+
+
+@behaviour
 def no_100_continue_to_an_http_1_0_client(t):
     connection = t.connect()
     data = request("POST", "/echo", version="1.0", fields=EXPECT, body=b"old")
