@@ -134,18 +134,23 @@ void Scheduler::sleep(Processor& mine) noexcept {
     if (mine.queue.size() > 1) wake_one();
 }
 
+// Whoever makes a fiber runnable while one_searches_ is set relies upon a search that is still to come. If there
+// was nobody to wake after all, this is where that search has to happen.
 void Scheduler::wake_one() noexcept {
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (sleeping_.load(std::memory_order_seq_cst) == 0) return;
-    if (one_searches_.exchange(true, std::memory_order_seq_cst)) return;
-    for (auto& processor : processors_) {
-        if (processor->asleep.load(std::memory_order_relaxed) &&
-            processor->asleep.exchange(false, std::memory_order_seq_cst)) {
-            processor->reactor().wake();
-            return;
+    do {
+        std::atomic_thread_fence(std::memory_order_seq_cst);
+        if (sleeping_.load(std::memory_order_seq_cst) == 0) return;
+        if (one_searches_.exchange(true, std::memory_order_seq_cst)) return;
+        for (auto& processor : processors_) {
+            if (processor->asleep.load(std::memory_order_relaxed) &&
+                processor->asleep.exchange(false, std::memory_order_seq_cst)) {
+                processor->reactor().wake();
+                return;
+            }
         }
-    }
-    one_searches_.store(false, std::memory_order_seq_cst);
+        one_searches_.store(false, std::memory_order_seq_cst);
+        std::atomic_thread_fence(std::memory_order_seq_cst);
+    } while (!global_.empty());
 }
 
 void Scheduler::wake_all() noexcept {
