@@ -19,6 +19,7 @@ deps="$root/build/deps"
     test_packages=(python3 curl wrk)
     bench_packages=(python3 wrk golang-go)
     lint_packages=(clang-tidy-19 clang-format-19 shellcheck)
+    model_packages=(spin gcc)
     fuzz_packages=(clang-19 libclang-rt-19-dev)
 }
 
