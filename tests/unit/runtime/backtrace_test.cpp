@@ -18,6 +18,13 @@ using namespace std::chrono_literals;
 
 namespace {
 
+// g++ 12's thread sanitizer keeps a signal until the thread's system call has ended.
+#ifdef __SANITIZE_THREAD__
+constexpr bool kSignalsAreHeldBack = true;
+#else
+constexpr bool kSignalsAreHeldBack = false;
+#endif
+
 int thread_id() { return static_cast<int>(::syscall(SYS_gettid)); }
 
 // Static functions on purpose: dladdr does not know them.
@@ -66,7 +73,8 @@ TEST_CASE("a thread that computes shows its calls, innermost first and by name")
     CHECK(lines.find("on_capture") == std::string::npos);
 }
 
-TEST_CASE("a thread that waits in the kernel answers, and its system call is restarted") {
+TEST_CASE("a thread that waits in the kernel answers, and its system call is restarted" *
+          doctest::skip(kSignalsAreHeldBack)) {
     int ends[2];
     REQUIRE(::pipe(ends) == 0);
     std::binary_semaphore begun{0};
