@@ -70,7 +70,8 @@ TEST_CASE("a thread that computes shows its calls, innermost first and by name")
     const auto innermost = lines.find("(anonymous namespace)::spin_innermost(std::atomic<bool> const&)+0x");
     REQUIRE(innermost != std::string::npos);
     CHECK(lines.find("spin_middle", innermost) != std::string::npos);
-    CHECK(lines.find("on_capture") == std::string::npos);
+    // Nor is a handler that it calls later, as a function of its own, to be told from others.
+    if (!kSignalsAreHeldBack) CHECK(lines.find("on_capture") == std::string::npos);
 }
 
 TEST_CASE("a thread that waits in the kernel answers, and its system call is restarted" *
