@@ -24,6 +24,9 @@ class CycleClock {
         return static_cast<std::uint64_t>((static_cast<Wide>(counter()) * scale_) >> kScaleBits);
     }
 
+    /// CLOCK_MONOTONIC, ns: what time-outs go by.
+    [[nodiscard]] static std::uint64_t kernel_clock() noexcept;
+
     /// What passed since `earlier`; 0 if the counter went back.
     [[nodiscard]] static std::uint64_t since(std::uint64_t earlier, std::uint64_t later) noexcept {
         return later > earlier ? later - earlier : 0;
@@ -50,7 +53,6 @@ class CycleClock {
 #endif
     }
     [[nodiscard]] static bool counter_is_constant() noexcept;
-    [[nodiscard]] static std::uint64_t kernel_clock() noexcept;
 
     static inline std::uint64_t scale_ = 0;  // nanoseconds a count, kScaleBits of them behind the point
 };

@@ -5,21 +5,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <ctime>
 
 namespace spindle::runtime {
 
 namespace {
 
 constexpr std::uint64_t kNanosecondsPerTick = std::chrono::nanoseconds(Reactor::kTick).count();
-
-std::uint64_t nanoseconds_of(clockid_t clock) noexcept {
-    timespec now{};
-    ::clock_gettime(clock, &now);
-    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U + static_cast<std::uint64_t>(now.tv_nsec);
-}
-
-std::uint64_t monotonic_now() noexcept { return nanoseconds_of(CLOCK_MONOTONIC); }
 
 unsigned setup_flags(Sharing sharing) noexcept {
     const unsigned common = IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
@@ -52,7 +43,7 @@ Result<void> Reactor::open(const Options& options) {
     if (wake_descriptor_ < 0) return last_failure();
     wake_operation_.on_complete = woken;
     wake_operation_.reactor = this;
-    now_ = monotonic_now();
+    now_ = CycleClock::kernel_clock();
     wheel_.advance(now_ / kNanosecondsPerTick);
     arm_wake();
     return {};
@@ -149,9 +140,7 @@ void Reactor::submit_and_look() noexcept {
 }
 
 void Reactor::submit_and_wait() noexcept {
-    // What ran since the clock was read is not to be waited for once more. The coarse clock, never ahead and behind
-    // by a tick of the kernel at most, is the cheap way to see that much has passed.
-    if (nanoseconds_of(CLOCK_MONOTONIC_COARSE) > now_) now_ = monotonic_now();
+    refresh_clock();  // what ran since it was read is not to be waited for once more
     io_uring_cqe* cqe = nullptr;
     int status = 0;
     if (next_timer() != kNoTimer) {
@@ -187,7 +176,7 @@ unsigned Reactor::reap(unsigned max) noexcept {
 void Reactor::refresh_clock() noexcept {
     cycles_ = CycleClock::now();
     if (cycles_ - clock_read_cycles_ >= kClockReadEvery) {
-        clock_read_ = monotonic_now();
+        clock_read_ = CycleClock::kernel_clock();
         clock_read_cycles_ = cycles_;
     }
     now_ = std::max(now_, clock_read_ + (cycles_ - clock_read_cycles_));

@@ -237,7 +237,7 @@ task<typename Connection<Stream>::Next> Connection<Stream>::answer_slowly() {
     bool keep_alive = wants_keep_alive() && !response.close;
     bool sent = false;
     if (std::holds_alternative<std::unique_ptr<http::BodyStream>>(response.body)) {
-        const Streamed streamed = co_await send_stream(response, keep_alive, body);
+        const Streamed streamed = co_await send_stream(response, keep_alive, body, route->path.c_str());
         if (streamed == Streamed::not_begun) co_return refuse(body.status());
         sent = streamed == Streamed::whole;
     } else {
@@ -320,13 +320,13 @@ task<bool> Connection<Stream>::send_file(const http::FileBody& file) {
 // A body that cannot be finished ends without its last chunk: the client sees that it is not whole.
 template <class Stream>
 task<typename Connection<Stream>::Streamed> Connection<Stream>::send_stream(Response& response, bool keep_alive,
-                                                                            RequestBody& body) {
+                                                                            RequestBody& body, const char* route) {
     const std::unique_ptr<http::BodyStream> stream =
         std::move(std::get<std::unique_ptr<http::BodyStream>>(response.body));
     ResponseBody writer(*this, response, keep_alive, body);
     bool whole = true;
     if (exchange_->request.method != http::Method::head)
-        whole = co_await produce(static_cast<StreamedBody&>(*stream), writer);
+        whole = co_await produce(static_cast<StreamedBody&>(*stream), writer, route);
     if (body.failed() && !writer.begun()) co_return Streamed::not_begun;
     whole = whole && !body.failed() && !body.broken() && writer.begin();
     if (whole && exchange_->request.method != http::Method::head) writer.end();
@@ -336,10 +336,10 @@ task<typename Connection<Stream>::Streamed> Connection<Stream>::send_stream(Resp
 }
 
 template <class Stream>
-task<bool> Connection<Stream>::produce(StreamedBody& body, ResponseBody& writer) {
+task<bool> Connection<Stream>::produce(StreamedBody& body, ResponseBody& writer, const char* route) {
     std::string what;
     try {
-        const runtime::HandlerScope scope("(streamed body)");
+        const runtime::HandlerScope scope(route);
         task<void> producing = body.produce(writer);
         co_await producing;
         co_return true;
@@ -348,7 +348,7 @@ task<bool> Connection<Stream>::produce(StreamedBody& body, ResponseBody& writer)
     } catch (...) {
         what = "something that is no std::exception";
     }
-    server_.report_handler_error("(streamed body)", what);
+    server_.report_handler_error(route, what);
     co_return false;
 }
 

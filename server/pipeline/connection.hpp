@@ -76,8 +76,8 @@ class Connection {
     runtime::task<Response> call_handler(const CoroutineHandler& handler, Context& context);
     runtime::task<bool> send_response(Response& response, bool keep_alive);
     runtime::task<bool> send_file(const http::FileBody& file);
-    runtime::task<Streamed> send_stream(Response& response, bool keep_alive, RequestBody& body);
-    runtime::task<bool> produce(StreamedBody& body, ResponseBody& writer);
+    runtime::task<Streamed> send_stream(Response& response, bool keep_alive, RequestBody& body, const char* route);
+    runtime::task<bool> produce(StreamedBody& body, ResponseBody& writer, const char* route);
     runtime::task<bool> drain_body(RequestBody& body);
 
     // Answers

@@ -3,6 +3,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "runtime/cycle_clock.hpp"
 #include "runtime/socket.hpp"
 #include "runtime/worker.hpp"
 #include "server/pipeline/connection.hpp"
@@ -54,10 +55,7 @@ void Server::log_request(const Exchange& exchange, const PeerAddress& peer, std:
     const Request& request = exchange.request;
     PeerText text;
     const runtime::Worker& worker = runtime::current_worker();
-    timespec now{};
-    ::clock_gettime(CLOCK_MONOTONIC, &now);
-    const auto passed = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U +
-                        static_cast<std::uint64_t>(now.tv_nsec) - exchange.started;
+    const std::uint64_t passed = runtime::CycleClock::since(exchange.started, runtime::CycleClock::kernel_clock());
     log_.write(worker.index, {.remote = peer.text(text),
                               .method = request.method_name,
                               .target = request.target,
