@@ -16,6 +16,7 @@
 #include <coroutine>
 #include <exception>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 namespace spindle::runtime {
@@ -57,7 +58,7 @@ struct TaskPromise : TaskPromiseBase {
     void return_value(U&& result) {
         value.emplace(std::forward<U>(result));
     }
-    T take() {
+    T&& take() {
         if (exception) std::rethrow_exception(exception);
         return std::move(*value);
     }
@@ -91,7 +92,8 @@ class [[nodiscard]] task {
         if (handle_) handle_.destroy();
     }
 
-    /// Starts the task and suspends the awaiter until it ends; rethrows what the task threw.
+    /// Starts the task and suspends the awaiter until it ends; rethrows what the task threw. The value stays in the
+    /// task (an xvalue): as a temporary it would have a place of its own in each awaiter's frame.
     auto operator co_await() const noexcept {
         struct Awaiter {
             Handle handle;
@@ -105,7 +107,7 @@ class [[nodiscard]] task {
                 promise.state = detail::TaskState::waiting;
                 return true;
             }
-            T await_resume() { return handle.promise().take(); }
+            std::add_rvalue_reference_t<T> await_resume() { return handle.promise().take(); }
         };
         return Awaiter{handle_};
     }

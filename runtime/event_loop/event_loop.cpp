@@ -58,6 +58,7 @@ class EventLoop final : public Backend, public Worker, public AcceptSink {
     void accepted(int descriptor) noexcept override;
 
     Root<NoPayload> flow(int descriptor);
+    void closed() noexcept;
     void enter(const char* route) noexcept {
         pulse_.route.store(route, std::memory_order_relaxed);
         meter.in(route);
@@ -197,8 +198,12 @@ void EventLoop::serve_surplus() noexcept {
 
 Root<NoPayload> EventLoop::flow(int descriptor) {
     co_await service_->serve(descriptor);
+    closed();
+}
+
+void EventLoop::closed() noexcept {
     counters.closed.add();
-    if (!surplus_.empty()) co_return;
+    if (!surplus_.empty()) return;
     for (Acceptor& acceptor : acceptors_) acceptor.resume();
 }
 

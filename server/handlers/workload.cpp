@@ -7,6 +7,7 @@
 #include <charconv>
 #include <chrono>
 #include <ctime>
+#include <optional>
 #include <stdexcept>
 
 #include <unistd.h>
@@ -31,14 +32,17 @@ struct Parameter {
 constexpr Parameter kMicroseconds{"us", "microseconds", 10'000'000};
 constexpr Parameter kMilliseconds{"ms", "milliseconds", 60'000};
 
-std::expected<std::uint64_t, Response> read_parameter(const Request& request, const Parameter& parameter) {
+std::optional<std::uint64_t> read_parameter(const Request& request, const Parameter& parameter) {
     const std::string_view text = request.query_value(parameter.name).value_or("");
     std::uint64_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error == std::errc{} && end == text.data() + text.size() && value <= parameter.max) return value;
-    return std::unexpected(
-        Response::text(400, fmt::format("{0}: a whole number of {1} from 0 to {2}, for example {3}?{0}=100\n",
-                                        parameter.name, parameter.unit, parameter.max, request.path)));
+    if (error != std::errc{} || end != text.data() + text.size() || value > parameter.max) return std::nullopt;
+    return value;
+}
+
+Response refusal(const Request& request, const Parameter& parameter) {
+    return Response::text(400, fmt::format("{0}: a whole number of {1} from 0 to {2}, for example {3}?{0}=100\n",
+                                           parameter.name, parameter.unit, parameter.max, request.path));
 }
 
 Response answer(std::string_view content_type, http::Body body) {
@@ -86,8 +90,8 @@ Response backend(Request&, Context& context) {
 }
 
 Response cpu(Request& request, Context&) {
-    auto microseconds = read_parameter(request, kMicroseconds);
-    if (!microseconds) return std::move(microseconds).error();
+    const auto microseconds = read_parameter(request, kMicroseconds);
+    if (!microseconds) return refusal(request, kMicroseconds);
     // The thread's own clock: what other threads of this processor do meanwhile does not count.
     const auto end = cpu_time() + std::chrono::microseconds(*microseconds);
     while (cpu_time() < end) {
@@ -96,28 +100,28 @@ Response cpu(Request& request, Context&) {
 }
 
 task<Response> sleep(Request& request, Context&) {
-    auto milliseconds = read_parameter(request, kMilliseconds);
-    if (!milliseconds) co_return std::move(milliseconds).error();
+    const auto milliseconds = read_parameter(request, kMilliseconds);
+    if (!milliseconds) co_return refusal(request, kMilliseconds);
     if (!co_await runtime::sleep_for(std::chrono::milliseconds(*milliseconds))) co_return stopped();
     co_return done("slept", *milliseconds, kMilliseconds.unit);
 }
 
 Response block(Request& request, Context&) {
-    auto milliseconds = read_parameter(request, kMilliseconds);
-    if (!milliseconds) return std::move(milliseconds).error();
+    const auto milliseconds = read_parameter(request, kMilliseconds);
+    if (!milliseconds) return refusal(request, kMilliseconds);
     block_thread(*milliseconds);
     return done("blocked a thread", *milliseconds, kMilliseconds.unit);
 }
 
 task<Response> offload(Request& request, Context&) {
-    auto milliseconds = read_parameter(request, kMilliseconds);
-    if (!milliseconds) co_return std::move(milliseconds).error();
+    const auto milliseconds = read_parameter(request, kMilliseconds);
+    if (!milliseconds) co_return refusal(request, kMilliseconds);
     const auto work = [milliseconds = *milliseconds] { block_thread(milliseconds); };
     const auto result = co_await runtime::blocking(work);
     if (!result) {
-        Response refusal = Response::text(503, "too much blocking work is waiting already\n");
-        refusal.set("Retry-After", "1");
-        co_return refusal;
+        Response busy = Response::text(503, "too much blocking work is waiting already\n");
+        busy.set("Retry-After", "1");
+        co_return busy;
     }
     co_return done("blocked a thread of the pool", *milliseconds, kMilliseconds.unit);
 }

@@ -36,35 +36,39 @@ Connection<Stream>::Connection(Server& server, int descriptor) : server_(server)
 
 // ---- the loop
 
+// One frame holds the loop and the connection: it is what an idle connection costs.
 template <class Stream>
-task<void> Connection<Stream>::run() {
+task<void> Connection<Stream>::serve(Server& server, int descriptor) {
+    Connection self(server, descriptor);
     Next next = Next::go_on;
     while (next == Next::go_on) {
-        rest();
+        self.rest();
         // Between two requests nothing is under way, and a drain may end the wait.
-        auto received = co_await stream_.receive(receive_timeout(), exchange_ == nullptr);
+        auto received = co_await self.stream_.receive(self.receive_timeout(), self.exchange_ == nullptr);
         if (!received) {
-            next = receive_failed(received.error());
+            next = self.receive_failed(received.error());
         } else if (received->bytes().empty()) {
             next = Next::close;
         } else {
-            next = take(received->bytes());
+            next = self.take(received->bytes());
             received->release();
         }
-        if (exchange_ == nullptr) continue;
-        const bool sent = flush_now();
-        if (!sent || next == Next::slow || next == Next::flush) next = co_await serve_on(next);
+        if (self.exchange_ == nullptr) continue;
+        const bool sent = self.flush_now();
+        if (!sent || next == Next::slow || next == Next::flush) next = co_await self.serve_on(next);
     }
-    if (next == Next::linger && !broken_) co_await linger();
-    co_await stream_.close();
+    if (next == Next::linger && !self.broken_) co_await self.linger();
+    co_await self.stream_.close();
 }
 
 // What could not be done at once, until more bytes are needed or the connection ends.
 template <class Stream>
 task<typename Connection<Stream>::Next> Connection<Stream>::serve_on(Next next) {
     while (true) {
-        const bool sent = co_await flush();
-        if (!sent) co_return Next::close;
+        if (!exchange_->output.empty()) {
+            const bool sent = co_await flush();
+            if (!sent) co_return Next::close;
+        }
         if (next == Next::slow) {
             next = co_await answer_slowly();
             if (next == Next::go_on && !exchange_->input.empty()) next = take({});
@@ -154,7 +158,7 @@ typename Connection<Stream>::Next Connection<Stream>::answer_at_once() {
         return Next::slow;
     }
     if (!small_body(response, kInlineBodyMax)) {
-        exchange_->response = std::move(response);
+        exchange_->response = std::make_unique<Response>(std::move(response));
         return Next::slow;
     }
     const bool keep_alive = wants_keep_alive() && !response.close;
@@ -167,17 +171,12 @@ Response Connection<Stream>::call_plain(const PlainHandler& handler, const Route
     Context context{.route = route.path.c_str(), .backend = server_.backend()};
     RequestBody none(*this, {});
     context.body = &none;
-    std::string what;
     try {
         const runtime::HandlerScope scope(route.path.c_str());
         return handler(exchange_->request, context);
-    } catch (const std::exception& exception) {
-        what = exception.what();
     } catch (...) {
-        what = "something that is no std::exception";
+        return server_.answer_handler_error(route.path);
     }
-    server_.report_handler_error(route.path, what);
-    return Response::text(500, "500 Internal Server Error\n");
 }
 
 template <class Stream>
@@ -229,7 +228,7 @@ task<typename Connection<Stream>::Next> Connection<Stream>::answer_slowly() {
         response = call_plain(*plain, *route);
     } else {
         Context context{.route = route->path.c_str(), .backend = server_.backend(), .body = &body};
-        response = co_await call_handler(std::get<CoroutineHandler>(route->handler), context);
+        co_await call_handler(std::get<CoroutineHandler>(route->handler), context, response);
     }
     if (body.broken()) co_return Next::close;
     if (body.failed()) co_return refuse(body.status());
@@ -247,27 +246,28 @@ task<typename Connection<Stream>::Next> Connection<Stream>::answer_slowly() {
     if (!sent) co_return Next::close;
     const bool drained = co_await drain_body(body);
     if (!drained || !keep_alive) co_return body.complete() && body.rest().empty() ? Next::close : Next::linger;
-    std::string next_requests(body.rest());
-    exchange_->input.swap(next_requests);
-    begin_request();
+    begin_next_request(body.rest());
     co_return Next::go_on;
 }
 
+/// `rest`: what came behind the message, a view into exchange.input or into a receive buffer.
 template <class Stream>
-task<Response> Connection<Stream>::call_handler(const CoroutineHandler& handler, Context& context) {
-    std::string what;
+void Connection<Stream>::begin_next_request(std::string_view rest) {
+    std::string kept(rest);
+    exchange_->input.swap(kept);
+    begin_request();
+}
+
+// The answer goes where the caller wants it: a waiting request's frames hold one Response each less.
+template <class Stream>
+task<void> Connection<Stream>::call_handler(const CoroutineHandler& handler, Context& context, Response& response) {
     try {
         const runtime::HandlerScope scope(context.route);
         task<Response> handling = handler(exchange_->request, context);
-        Response response = co_await handling;
-        co_return response;
-    } catch (const std::exception& exception) {
-        what = exception.what();
+        response = co_await handling;
     } catch (...) {
-        what = "something that is no std::exception";
+        response = server_.answer_handler_error(context.route);
     }
-    server_.report_handler_error(context.route, what);
-    co_return Response::text(500, "500 Internal Server Error\n");
 }
 
 template <class Stream>
@@ -337,18 +337,14 @@ task<typename Connection<Stream>::Streamed> Connection<Stream>::send_stream(Resp
 
 template <class Stream>
 task<bool> Connection<Stream>::produce(StreamedBody& body, ResponseBody& writer, const char* route) {
-    std::string what;
     try {
         const runtime::HandlerScope scope(route);
         task<void> producing = body.produce(writer);
         co_await producing;
         co_return true;
-    } catch (const std::exception& exception) {
-        what = exception.what();
     } catch (...) {
-        what = "something that is no std::exception";
+        server_.report_handler_error(route);
     }
-    server_.report_handler_error(route, what);
     co_return false;
 }
 

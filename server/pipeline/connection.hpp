@@ -30,13 +30,12 @@ class Server;
 template <class Stream>
 class Connection {
   public:
-    /// Takes over a connected descriptor.
-    Connection(Server& server, int descriptor);
-
-    /// Serves until the connection ends, and closes it.
-    runtime::task<void> run();
+    /// Takes over a connected descriptor, serves until the connection ends, and closes it.
+    static runtime::task<void> serve(Server& server, int descriptor);
 
   private:
+    Connection(Server& server, int descriptor);
+
     /// How a request ended up, or what it needs.
     enum class Next : std::uint8_t {
         go_on,   ///< with the next request, or with more bytes
@@ -73,7 +72,8 @@ class Connection {
 
     // Requests that may wait
     runtime::task<Next> answer_slowly();
-    runtime::task<Response> call_handler(const CoroutineHandler& handler, Context& context);
+    void begin_next_request(std::string_view rest);
+    runtime::task<void> call_handler(const CoroutineHandler& handler, Context& context, Response& response);
     runtime::task<bool> send_response(Response& response, bool keep_alive);
     runtime::task<bool> send_file(const http::FileBody& file);
     runtime::task<Streamed> send_stream(Response& response, bool keep_alive, RequestBody& body, const char* route);

@@ -6,7 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
+#include <memory>
 #include <string>
 
 #include "server/http/parser.hpp"
@@ -20,8 +20,8 @@ struct Exchange {
     http::Request request;  ///< views into `input` or into the receive buffer
     std::string input;      ///< bytes kept beyond their receive buffer, from the start of a request head
     std::string output;     ///< answers not yet sent, in order
-    std::optional<http::Response> response;  ///< made already, but too large to send without waiting
-    std::uint64_t started = 0;               ///< reactor time of the head's first byte, ns
+    std::unique_ptr<http::Response> response;  ///< made already, but too large to send without waiting
+    std::uint64_t started = 0;                 ///< reactor time of the head's first byte, ns
 
     [[nodiscard]] bool grew_large() const noexcept {
         return input.capacity() > kKeptBytesMax || output.capacity() > kKeptBytesMax;

@@ -43,10 +43,7 @@ runtime::Service Server::service(std::span<const int> listeners) {
                 }};
 }
 
-runtime::task<void> Server::serve(int descriptor) {
-    Connection<runtime::Socket> connection(*this, descriptor);
-    co_await connection.run();
-}
+runtime::task<void> Server::serve(int descriptor) { return Connection<runtime::Socket>::serve(*this, descriptor); }
 
 WorkerState& Server::worker_state() noexcept { return *workers_[runtime::current_worker().index]; }
 
@@ -71,9 +68,20 @@ void Server::log_request(const Exchange& exchange, const PeerAddress& peer, std:
                               .worker = worker.index});
 }
 
-void Server::report_handler_error(std::string_view route, std::string_view what) noexcept {
+void Server::report_handler_error(std::string_view route) noexcept {
     worker_state().counters.handler_errors.add();
-    spdlog::error("handler of route {} threw: {}", route, what);
+    try {
+        throw;
+    } catch (const std::exception& exception) {
+        spdlog::error("handler of route {} threw: {:?}", route, std::string_view(exception.what()));
+    } catch (...) {
+        spdlog::error("handler of route {} threw something that is no std::exception", route);
+    }
+}
+
+Response Server::answer_handler_error(std::string_view route) noexcept {
+    report_handler_error(route);
+    return Response::text(500, "500 Internal Server Error\n");
 }
 
 }  // namespace spindle::pipeline

@@ -44,7 +44,10 @@ class Server {
     /// Into the access log. `body_bytes`: of the response.
     void log_request(const Exchange& exchange, const PeerAddress& peer, std::uint16_t status,
                      std::uint64_t body_bytes) noexcept;
-    void report_handler_error(std::string_view route, std::string_view what) noexcept;
+    /// Counts and logs the exception that is being handled. For catch blocks.
+    void report_handler_error(std::string_view route) noexcept;
+    /// The same, and what the client is told.
+    [[nodiscard]] Response answer_handler_error(std::string_view route) noexcept;
 
   private:
     runtime::task<void> serve(int descriptor);
