@@ -43,7 +43,8 @@ void Machine::live() {
         if (processor == nullptr) return;
         run_processor();
         if (Fiber* fiber_to_publish = std::exchange(publish_, nullptr)) {
-            away.store(false, std::memory_order_relaxed);
+            gave_away.store(false, std::memory_order_relaxed);
+            taken_from.store(false, std::memory_order_relaxed);
             stuck_route.store(nullptr, std::memory_order_relaxed);
             scheduler_.publish(*fiber_to_publish);
         } else {

@@ -63,9 +63,15 @@ class Machine {
 
     std::uint64_t run_began = 0;  ///< CycleClock; of the fiber's run, 0: it is measured already
 
-    /// In a handler without a processor: set by whoever takes or gives it away, before; cleared when it comes back.
-    std::atomic<bool> away{false};
-    std::atomic<const char*> stuck_route{nullptr};  ///< of that handler, if it was taken away; as `away`
+    /// In a handler without a processor.
+    [[nodiscard]] bool away() const noexcept {
+        return taken_from.load(std::memory_order_relaxed) || gave_away.load(std::memory_order_relaxed);
+    }
+
+    // Two flags with one writer each at a time: a monitor that comes too late takes back only what it said itself.
+    std::atomic<bool> taken_from{false};            ///< by the monitor, before; cleared when the machine comes back
+    std::atomic<const char*> stuck_route{nullptr};  ///< of that handler; as taken_from
+    std::atomic<bool> gave_away{false};             ///< its processor, for blocking(); its own
     std::atomic<Processor*> held_last{nullptr};     ///< where what it filed is awaited; written by assign()
 
   private:

@@ -122,10 +122,10 @@ void Monitor::hand_off(Processor& processor, Look& look, Clock::time_point now) 
         return;
     }
     // Before: it may come back, and clear it, right after.
-    stuck->away.store(true, std::memory_order_relaxed);
+    stuck->taken_from.store(true, std::memory_order_relaxed);
     stuck->stuck_route.store(route, std::memory_order_relaxed);
     if (!processor.retake(look.word)) {
-        stuck->away.store(false, std::memory_order_relaxed);
+        stuck->taken_from.store(false, std::memory_order_relaxed);
         stuck->stuck_route.store(nullptr, std::memory_order_relaxed);
         scheduler_.idle(*fresh);
         return;
@@ -144,7 +144,7 @@ bool Monitor::kick_machines_away(Clock::time_point now) {
     auto& machines = scheduler_.machines();
     away_.resize(machines.size());
     for (std::size_t i = 0; i < machines.size(); ++i) {
-        if (!machines[i]->away.load(std::memory_order_relaxed)) continue;
+        if (!machines[i]->away()) continue;
         somebody_away = true;
         if (wants_kick(*machines[i], away_[i], now)) machines[i]->kick();
     }
@@ -173,7 +173,7 @@ void Monitor::spread_machines_away(Clock::time_point now) {
     for (ComputingOn& one : cpus_) one.last = nullptr, one.count = 0;
     for (std::size_t i = 0; i < away_.size(); ++i) {
         const Machine& machine = *scheduler_.machines()[i];
-        if (!machine.away.load(std::memory_order_relaxed) || !away_[i].computes) continue;
+        if (!machine.away() || !away_[i].computes) continue;
         const auto there = std::ranges::find(cpus_, machine.cpu(), &ComputingOn::cpu);
         if (there == cpus_.end()) continue;
         there->last = &machine;

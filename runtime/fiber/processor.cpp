@@ -134,7 +134,7 @@ bool Processor::run_blocking_here(BlockingJob& job) noexcept {
         return true;
     }
     counters.handoffs.add();
-    machine_now.away.store(true, std::memory_order_relaxed);
+    machine_now.gave_away.store(true, std::memory_order_relaxed);
     meter.end();
     machine_now.run_began = 0;  // what blocks from here on is no run
     machine_now.processor = nullptr;

@@ -45,6 +45,7 @@ Fiber* Scheduler::next(Processor& mine) noexcept {
     while (true) {
         if (++mine.tick % kGlobalEvery == 0) {
             poll(mine, Reactor::Block::no);
+            if (mine.queue.size() > 1) wake_one();  // what came is more than this machine does next
             if (Fiber* fiber = global_.pop()) return found(mine, fiber);
         }
         if (Fiber* fiber = mine.pop()) return found(mine, fiber);
