@@ -132,14 +132,14 @@ def run_all(
     return outcomes
 
 
-def failure_line(failure: Failure, options) -> str:
+def failure_line(failure: Failure, options, verdict: str = "FAILED") -> str:
     # A teardown failure belongs to all behaviours of a shared server, so its command has no -k.
     name = "" if failure.name.startswith("teardown") else f" -k {failure.name}"
     # A difference shows only beside the variant it is compared with.
     variant = "" if failure.text.startswith("replies differ") else f" --backend {failure.variant}"
     slow = f" --slow {options.slow:g}" if options.slow != 1 else ""
     command = f"python3 {sys.argv[0]} --spindle {options.spindle}{variant}{name}{slow} -v"
-    return f"FAILED {failure.name} [{failure.variant}] {failure.text}  again: {command}"
+    return f"{verdict} {failure.name} [{failure.variant}] {failure.text}  again: {command}"
 
 
 def summarise(outcomes: dict[str, Outcome], options) -> int:
@@ -149,6 +149,9 @@ def summarise(outcomes: dict[str, Outcome], options) -> int:
     reasons = sorted({why for _, _, why in skipped})
     if skipped:
         print(f"{len(skipped)} skipped: " + "; ".join(reasons))
+    for outcome in outcomes.values():
+        for failure in outcome.second_tries:
+            print(failure_line(failure, options, "passed only when tried again:"))
     passed = sum(outcome.passed for outcome in outcomes.values())
     failed = sum(len(outcome.failures) for outcome in outcomes.values())
     print(f"{passed} passed, {failed} failed")

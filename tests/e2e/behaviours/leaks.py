@@ -29,6 +29,7 @@ def expect_connections_gone(t, server, before: int) -> None:
         lambda: server.sockets() <= before,
         t.limit(15),
         "every socket of a vanished client is closed",
+        found=lambda: f"{server.sockets()} sockets, {before} before; {server.tcp_states()}",
     )
     check.status(t.get("/plaintext"), 200)
 

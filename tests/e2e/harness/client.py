@@ -6,15 +6,21 @@ has happened. Reading a reply also checks its form (see reply.py), so that each 
 same time a conformance check of what the server writes.
 """
 
+import fcntl
 import select
 import socket
 import struct
+import termios
 import time
 
 from .reply import Reply, content_expected, parse_head
 
 
-class Silent(AssertionError):
+class Overdue(AssertionError):
+    """What was waited for did not happen within the limit. Alone of all failures it may be the machine's fault."""
+
+
+class Silent(Overdue):
     """Nothing (or not enough) came within the limit."""
 
 
@@ -110,8 +116,19 @@ class Connection:
     def reset(self) -> None:
         """Closes with an RST instead of a FIN."""
         if self.socket.family != socket.AF_UNIX:
+            self._await_acknowledgement()
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close()
+
+    def _await_acknowledgement(self) -> None:
+        """An RST that overtakes data (two CPUs, one loopback) is no valid one (RFC 5961 section 3.2): the server's
+        kernel asks about it, and nobody is there who could answer."""
+        deadline = time.monotonic() + 0.1
+        unacknowledged = bytearray(4)
+        while time.monotonic() < deadline:
+            fcntl.ioctl(self.socket, termios.TIOCOUTQ, unacknowledged)
+            if not any(unacknowledged):
+                return
 
     def close(self) -> None:
         self.socket.close()

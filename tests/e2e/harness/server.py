@@ -11,9 +11,10 @@ import signal
 import subprocess
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 
-from .client import Address
+from .client import Address, Overdue
 
 _LISTENING = re.compile(r"listening on (http://\S+?:\d+|unix:\S+?)/?(?=[\s\"',;]|$)")
 _TEARDOWN = re.compile(
@@ -97,7 +98,7 @@ class Server:
 
         with self._changed:
             if not self._changed.wait_for(enough, self.limit):
-                raise AssertionError(
+                raise Overdue(
                     f"no line like {pattern!r} ({len(found)} of {count}); last: {self._tail()}"
                 )
         return found
@@ -160,7 +161,7 @@ class Server:
         try:
             code = self.process.wait(limit or self.limit)
         except subprocess.TimeoutExpired:
-            raise AssertionError(
+            raise Overdue(
                 f"still running {limit or self.limit:g} s later; last: {self._tail()}"
             ) from None
         for reader in self._readers:
@@ -195,8 +196,11 @@ class Server:
             assert figure == _NOTHING_LEFT, f"left at the end: {figure}"
 
     def expect_no_bug(self) -> None:
-        reports = [line for line in self.lines() if _BUG.search(line)]
-        assert not reports, f"the server reports a bug: {reports[0]}"
+        report = self.reports_bug()
+        assert report is None, f"the server reports a bug: {report}"
+
+    def reports_bug(self) -> str | None:
+        return next((line for line in self.lines() if _BUG.search(line)), None)
 
     # -- what /proc tells ------------------------------------------------------------------------
 
@@ -214,6 +218,15 @@ class Server:
             for entry in Path(f"/proc/{pid}/fd").iterdir()
         )
 
+    def tcp_states(self) -> str:
+        """How many of its connections are in which state of TCP: "01" is established (tcp_states.h)."""
+        states = Counter()
+        for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+            local, _, state = line.split()[1:4]
+            if int(local.rpartition(":")[2], 16) in self.ports:
+                states[state] += 1
+        return ", ".join(f"{count} in state {state}" for state, count in sorted(states.items()))
+
     def cpu_seconds(self) -> float:
         ticks = 0
         for pid in self.process_ids():
@@ -229,9 +242,12 @@ def _link(path: Path) -> str:
         return ""
 
 
-def eventually(condition, limit: float, what: str) -> None:
-    """Waits for something that only /proc tells, which cannot be waited for otherwise."""
+def eventually(condition, limit: float, what: str, found=None) -> None:
+    """Waits for something that only /proc tells, which cannot be waited for otherwise. `found()` is said in the end
+    if it does not come."""
     deadline = time.monotonic() + limit
     while not condition():
-        assert time.monotonic() < deadline, f"not within {limit:g} s: {what}"
+        if time.monotonic() >= deadline:
+            rest = f"; found: {found()}" if found else ""
+            raise Overdue(f"not within {limit:g} s: {what}{rest}")
         time.sleep(0.005)
