@@ -99,14 +99,11 @@ Response cpu(Request& request, Context&) {
     return done("computed", *microseconds, kMicroseconds.unit);
 }
 
-// One co_return: each has a Response of its own in the frame, which a connection keeps for as long as this sleeps.
 task<Response> sleep(Request& request, Context&) {
     const auto milliseconds = read_parameter(request, kMilliseconds);
-    bool slept = false;
-    if (milliseconds) slept = (co_await runtime::sleep_for(std::chrono::milliseconds(*milliseconds))).has_value();
-    co_return !milliseconds ? refusal(request, kMilliseconds)
-    : slept                 ? done("slept", *milliseconds, kMilliseconds.unit)
-                            : stopped();
+    if (!milliseconds) co_return refusal(request, kMilliseconds);
+    if (!co_await runtime::sleep_for(std::chrono::milliseconds(*milliseconds))) co_return stopped();
+    co_return done("slept", *milliseconds, kMilliseconds.unit);
 }
 
 Response block(Request& request, Context&) {

@@ -213,7 +213,8 @@ typename Connection<Stream>::Next Connection<Stream>::refuse(std::uint16_t statu
 
 // ---- requests that may wait
 
-/// The request at the start of exchange.input, its body perhaps behind it.
+/// The request at the start of exchange.input, its body perhaps behind it. What stays in this frame is what a waiting
+/// handler costs: the answer is sent by another, and g++ 12 gives each co_await's temporaries a place of their own.
 template <class Stream>
 task<typename Connection<Stream>::Next> Connection<Stream>::answer_slowly() {
     RequestBody body(*this, std::string_view(exchange_->input).substr(exchange_->parser.head_bytes()));
@@ -228,8 +229,20 @@ task<typename Connection<Stream>::Next> Connection<Stream>::answer_slowly() {
         response = call_plain(*plain, *route);
     } else {
         Context context{.route = route->path.c_str(), .backend = server_.backend(), .body = &body};
-        co_await call_handler(std::get<CoroutineHandler>(route->handler), context, response);
+        try {
+            const runtime::HandlerScope scope(context.route);
+            task<Response> handling = std::get<CoroutineHandler>(route->handler)(exchange_->request, context);
+            response = co_await handling;
+        } catch (...) {
+            response = server_.answer_handler_error(context.route);
+        }
     }
+    co_return co_await send_answer(response, body, route);
+}
+
+template <class Stream>
+task<typename Connection<Stream>::Next> Connection<Stream>::send_answer(Response& response, RequestBody& body,
+                                                                        const Route* route) {
     if (body.broken()) co_return Next::close;
     if (body.failed()) co_return refuse(body.status());
 
@@ -256,18 +269,6 @@ void Connection<Stream>::begin_next_request(std::string_view rest) {
     std::string kept(rest);
     exchange_->input.swap(kept);
     begin_request();
-}
-
-// The answer goes where the caller wants it: a waiting request's frames hold one Response each less.
-template <class Stream>
-task<void> Connection<Stream>::call_handler(const CoroutineHandler& handler, Context& context, Response& response) {
-    try {
-        const runtime::HandlerScope scope(context.route);
-        task<Response> handling = handler(exchange_->request, context);
-        response = co_await handling;
-    } catch (...) {
-        response = server_.answer_handler_error(context.route);
-    }
 }
 
 template <class Stream>

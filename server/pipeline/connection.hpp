@@ -73,7 +73,7 @@ class Connection {
     // Requests that may wait
     runtime::task<Next> answer_slowly();
     void begin_next_request(std::string_view rest);
-    runtime::task<void> call_handler(const CoroutineHandler& handler, Context& context, Response& response);
+    runtime::task<Next> send_answer(Response& response, RequestBody& body, const Route* route);
     runtime::task<bool> send_response(Response& response, bool keep_alive);
     runtime::task<bool> send_file(const http::FileBody& file);
     runtime::task<Streamed> send_stream(Response& response, bool keep_alive, RequestBody& body, const char* route);
