@@ -83,6 +83,7 @@ Figures& Figures::operator+=(const Figures& other) {
     threads += other.threads;
     threads_stuck += other.threads_stuck;
     threads_idle += other.threads_idle;
+    stack_bytes_max = std::max(stack_bytes_max, other.stack_bytes_max);
     append_route(stuck_routes, other.stuck_routes);
     return *this;
 }
@@ -117,6 +118,7 @@ Figures read_figures(const WorkerCounters& counters) {
             .threads = counters.threads.read(),
             .threads_stuck = counters.threads_stuck.read(),
             .threads_idle = counters.threads_idle.read(),
+            .stack_bytes_max = counters.stack_bytes_max.read(),
             .stuck_routes = counters.stuck.read().text};
 }
 

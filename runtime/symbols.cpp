@@ -120,11 +120,20 @@ std::string hexadecimal(std::uint64_t value) {
     return text;
 }
 
+/// A coroutine's frame function is called "f(f(int)::_Z1fi.Frame*) [clone .actor]" by g++: "f (coroutine)" says as much.
+std::string shortened(std::string name) {
+    if (!name.ends_with("[clone .actor]")) return name;
+    for (std::size_t at = name.find('('); at != std::string::npos; at = name.find('(', at + 1)) {
+        if (name.compare(at + 1, at, name, 0, at) == 0) return name.substr(0, at) + " (coroutine)";
+    }
+    return name;
+}
+
 std::string demangled(const char* name) {
     int status = 0;
     const std::unique_ptr<char, decltype(&std::free)> readable(abi::__cxa_demangle(name, nullptr, nullptr, &status),
                                                                &std::free);
-    return status == 0 ? readable.get() : name;
+    return status == 0 ? shortened(readable.get()) : name;
 }
 
 }  // namespace

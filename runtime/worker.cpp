@@ -13,6 +13,12 @@ Worker& current_worker() noexcept {
     return *worker;
 }
 
+Worker* current_worker_or_null() noexcept {
+    Worker* worker = this_threads_worker;
+    asm volatile("" : "+r"(worker)::"memory");
+    return worker;
+}
+
 void set_current_worker(Worker* worker) noexcept {
     this_threads_worker = worker;
     asm volatile("" ::: "memory");

@@ -15,13 +15,14 @@
 namespace spindle::runtime {
 
 class Reactor;
+class Flow;
 struct Fiber;
 
 /// Who is continued when a wait ends. Filled by Worker::suspend or Worker::park.
 struct Waiter {
     std::coroutine_handle<> coroutine;  ///< event_loop: resumed directly
     Fiber* fiber = nullptr;             ///< fiber: made runnable
-    const char* route = nullptr;        ///< event_loop: the handler that waits, for the lag warning
+    Flow* flow = nullptr;               ///< event_loop: whose coroutine it is
 };
 
 /// Work that may block its thread. Lives in the frame that awaits it.
@@ -84,6 +85,9 @@ class Worker {
 /// The worker of this thread. Never cache it across a wait: a fiber may continue elsewhere.
 /// Not inlined, so that no compiler keeps the thread pointer in a register across a suspension.
 [[gnu::noinline]] Worker& current_worker() noexcept;
+
+/// The same; null on a thread that is no worker, such as one that runs a blocking() job.
+[[gnu::noinline]] Worker* current_worker_or_null() noexcept;
 
 /// Backends only.
 [[gnu::noinline]] void set_current_worker(Worker* worker) noexcept;

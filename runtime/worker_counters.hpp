@@ -36,6 +36,7 @@ struct WorkerCounters {
     Note stuck;                   ///< how many handlers, and their routes
     Counter global_queue;         ///< fiber
     Counter handoffs_refused;     ///< fiber
+    Counter stack_bytes_max;      ///< fiber
 
     // Of the departed.
     Counter elapsed;   ///< ns that they lived

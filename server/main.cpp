@@ -82,7 +82,7 @@ int serve(const config::Config& config) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    process::block_stop_signals();
+    process::block_watched_signals();
     // A client that is gone is an error of the write, not the end of the server.
     std::signal(SIGPIPE, SIG_IGN);
 

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "runtime/overflow_reporter.hpp"
+
 namespace spindle::runtime {
 
 BlockingPool::BlockingPool(Options options, WorkerCounters& counters, std::function<void(BlockingJob&)> done)
@@ -37,6 +39,7 @@ bool BlockingPool::submit(BlockingJob& job) {
 }
 
 void BlockingPool::work() {
+    const AlternateSignalStack for_overflows;
     std::unique_lock lock(mutex_);
     while (true) {
         wanted_.wait(lock, [this] { return head_ != nullptr || stopping_; });

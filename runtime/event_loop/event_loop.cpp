@@ -7,8 +7,11 @@
 #include <deque>
 #include <optional>
 
+#include "runtime/dump.hpp"
 #include "runtime/event_loop/blocking_pool.hpp"
 #include "runtime/event_loop/watchdog.hpp"
+#include "runtime/flow.hpp"
+#include "runtime/overflow_reporter.hpp"
 #include "runtime/reactor/acceptor.hpp"
 #include "runtime/reactor/reactor.hpp"
 #include "runtime/root.hpp"
@@ -20,8 +23,6 @@
 namespace spindle::runtime {
 
 namespace {
-
-struct NoPayload {};
 
 class EventLoop final : public Backend, public Worker, public AcceptSink {
   public:
@@ -38,12 +39,19 @@ class EventLoop final : public Backend, public Worker, public AcceptSink {
     Figures figures() const override { return read_figures(counters); }
     void refresh_figures() noexcept override {}  // they are written as they change
     Teardown teardown() const override { return teardown_; }
+    void dump(const DumpLine& line) override;
 
     // Worker
     void wake(Waiter& waiter) noexcept override;
     void suspend(Waiter& waiter, std::coroutine_handle<> coroutine) noexcept override;
-    void begin_handler(const char* route) noexcept override { enter(route); }
-    void end_handler() noexcept override { pulse_.route.store(nullptr, std::memory_order_relaxed); }
+    void begin_handler(const char* route) noexcept override {
+        current_->route = route;
+        enter(route);
+    }
+    void end_handler() noexcept override {
+        current_->route = nullptr;
+        pulse_.route.store(nullptr, std::memory_order_relaxed);
+    }
     void enter_runtime() noexcept override {}
     void leave_runtime() noexcept override {}
     bool must_park() const noexcept override { return false; }
@@ -57,13 +65,14 @@ class EventLoop final : public Backend, public Worker, public AcceptSink {
     bool may_accept() noexcept override;
     void accepted(int descriptor) noexcept override;
 
-    Root<NoPayload> flow(int descriptor);
+    static StackUser stack_user() noexcept;
+    static Root<Flow> flow(task<void> serving);
     void closed() noexcept;
     void enter(const char* route) noexcept {
         pulse_.route.store(route, std::memory_order_relaxed);
         meter.in(route);
     }
-    void resume(std::coroutine_handle<> coroutine) noexcept;
+    void resume(Flow& flow, std::coroutine_handle<> coroutine) noexcept;
     void tell_end_of_stall(std::uint64_t callback, const char* route, std::uint64_t ran) noexcept;
     void serve_surplus() noexcept;
     void collect_blocking() noexcept;
@@ -85,6 +94,9 @@ class EventLoop final : public Backend, public Worker, public AcceptSink {
     std::optional<std::uint64_t> drain_deadline_;  // then flows are cancelled; ns of the reactor's clock
     Wait drain_timer_;
     LoopPulse pulse_;
+    FlowRegistry flows_;
+    Shown<Flow*> current_;                // the one that runs
+    std::atomic<int> loop_thread_id_{0};  // of run(), for dumps
     std::optional<Watchdog> watchdog_;
     std::optional<BlockingPool> pool_;
     std::atomic<BlockingJob*> blocking_done_{nullptr};  // pushed by pool threads, exchanged by the loop
@@ -102,7 +114,10 @@ Result<void> EventLoop::run(const Service& service) {
     reactor_->measure(meter);
     wake_target_.store(reactor_, std::memory_order_seq_cst);
     set_current_worker(this);
-    pulse_.thread = static_cast<int>(::syscall(SYS_gettid));
+    const AlternateSignalStack for_overflows;
+    install_overflow_reporter(stack_user);
+    loop_thread_id_.store(static_cast<int>(::syscall(SYS_gettid)), std::memory_order_relaxed);
+    pulse_.thread = loop_thread_id_.load(std::memory_order_relaxed);
     counters.threads.set(1 + options_.blocking_threads);
     pool_.emplace(BlockingPool::Options{options_.blocking_threads, options_.blocking_queue_max}, counters,
                   [this](BlockingJob& job) {
@@ -142,6 +157,7 @@ Result<void> EventLoop::run(const Service& service) {
     wake_target_.store(nullptr, std::memory_order_seq_cst);
     watchdog_.reset();
     teardown_ = {connections(), reactor_->buffers().outstanding(), 0, reactor_->in_flight()};
+    loop_thread_id_.store(0, std::memory_order_relaxed);
     set_current_worker(nullptr);
     return {};
 }
@@ -170,6 +186,26 @@ void EventLoop::check_drain() noexcept {
     reactor_->cancel_all();
 }
 
+// ---- to be seen
+
+// On the loop's thread, as any thread that is a worker of this backend.
+StackUser EventLoop::stack_user() noexcept {
+    Worker* worker = current_worker_or_null();
+    if (worker == nullptr) return {};
+    const Flow* flow = static_cast<EventLoop*>(worker)->current_;
+    return flow == nullptr ? StackUser{} : StackUser{flow->id, flow->route};
+}
+
+void EventLoop::dump(const DumpLine& line) {
+    const int thread = loop_thread_id_.load(std::memory_order_relaxed);
+    if (thread == 0) return;
+    const bool runs_a_flow = pulse_.callbacks.load(std::memory_order_relaxed) % 2 != 0;
+    line("thread " + std::to_string(thread) + ": worker " + std::to_string(index) +
+         (runs_a_flow ? ", runs a flow" : ", between flows"));
+    dump_backtrace(capture_backtrace(thread, kCaptureLimit), line);
+    dump_flows(flows_, line);
+}
+
 // ---- flows of control
 
 bool EventLoop::may_accept() noexcept {
@@ -182,7 +218,9 @@ void EventLoop::accepted(int descriptor) noexcept {
         return;
     }
     counters.accepted.add();
-    resume(flow(descriptor).handle());
+    const Root<Flow> root = flow(service_->serve(descriptor));
+    flows_.add(root.payload(), index);
+    resume(root.payload(), root.handle());
 }
 
 void EventLoop::serve_surplus() noexcept {
@@ -196,12 +234,15 @@ void EventLoop::serve_surplus() noexcept {
     for (Acceptor& acceptor : acceptors_) acceptor.resume();
 }
 
-Root<NoPayload> EventLoop::flow(int descriptor) {
-    co_await service_->serve(descriptor);
-    closed();
+// Its frame lives as long as the connection: 16 bytes smaller with the task as its only variable.
+Root<Flow> EventLoop::flow(task<void> serving) {
+    co_await serving;
+    serving.release().destroy();
+    static_cast<EventLoop&>(current_worker()).closed();
 }
 
 void EventLoop::closed() noexcept {
+    flows_.remove(*current_);
     counters.closed.add();
     if (!surplus_.empty()) return;
     for (Acceptor& acceptor : acceptors_) acceptor.resume();
@@ -209,15 +250,16 @@ void EventLoop::closed() noexcept {
 
 void EventLoop::suspend(Waiter& waiter, std::coroutine_handle<> coroutine) noexcept {
     waiter.coroutine = coroutine;
-    waiter.route = pulse_.route.load(std::memory_order_relaxed);
+    waiter.flow = current_;
+    current_->enter(FlowState::waiting, reactor_->now(), index);
 }
 
-void EventLoop::wake(Waiter& waiter) noexcept {
-    enter(waiter.route);
-    resume(waiter.coroutine);
-}
+void EventLoop::wake(Waiter& waiter) noexcept { resume(*waiter.flow, waiter.coroutine); }
 
-void EventLoop::resume(std::coroutine_handle<> coroutine) noexcept {
+void EventLoop::resume(Flow& flow, std::coroutine_handle<> coroutine) noexcept {
+    flow.enter(FlowState::running, reactor_->now(), index);
+    current_ = &flow;
+    enter(flow.route);
     const std::uint64_t callbacks = pulse_.callbacks.load(std::memory_order_relaxed);
     pulse_.callbacks.store(callbacks + 1, std::memory_order_release);
     meter.begin(meter.runnable_since());
@@ -226,6 +268,7 @@ void EventLoop::resume(std::coroutine_handle<> coroutine) noexcept {
     const std::uint64_t ran = meter.end();
     pulse_.callbacks.store(callbacks + 2, std::memory_order_release);
     pulse_.route.store(nullptr, std::memory_order_relaxed);
+    current_ = nullptr;
     if (ran >= lag_warning_) [[unlikely]]
         tell_end_of_stall(callbacks + 1, route, ran);
 }

@@ -8,7 +8,10 @@
 #include "runtime/fiber/context.hpp"
 
 #include <cxxabi.h>
+#include <unwind.h>
 #include <cstdint>
+
+#include <utility>
 
 #include "runtime/error.hpp"
 
@@ -27,6 +30,7 @@
 extern "C" spindle::runtime::Context* spindle_context_switch(void** save_sp, void* load_sp,
                                                              spindle::runtime::Context* passed);
 extern "C" void* spindle_context_prepare(void* top, void (*entry)(void*), void* argument);
+extern "C" void spindle_context_unwind(void* sp, _Unwind_Trace_Fn trace, void* argument);
 
 namespace spindle::runtime {
 namespace {
@@ -124,6 +128,23 @@ SPINDLE_NO_TSAN void retire_context([[maybe_unused]] Context& context) {
     context.tsan_fiber = nullptr;
     context.owns_tsan_fiber = false;
 #endif
+}
+
+Backtrace context_backtrace(const Context& context) {
+    struct Frames {
+        Backtrace found;
+        bool first = true;  // the assembly's own
+    } frames;
+    auto add = [](_Unwind_Context* frame, void* into) {
+        auto& known = *static_cast<Frames*>(into);
+        if (std::exchange(known.first, false)) return _URC_NO_REASON;
+        const _Unwind_Ptr address = _Unwind_GetIP(frame);
+        if (address == 0 || known.found.full()) return _URC_END_OF_STACK;
+        known.found.append(reinterpret_cast<const void*>(address - 1));
+        return _URC_NO_REASON;
+    };
+    spindle_context_unwind(context.sp, add, &frames);
+    return frames.found;
 }
 
 }  // namespace spindle::runtime

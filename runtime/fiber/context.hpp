@@ -20,8 +20,11 @@
 // every switch).
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <span>
+
+#include "runtime/backtrace.hpp"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define SPINDLE_ASAN 1
@@ -87,5 +90,15 @@ void switch_context(Context& from, Context& to);
 /// sanitizers keep for it. Objects on its stack are not destroyed. Not for the running context; no
 /// effect otherwise.
 void retire_context(Context& context);
+
+/// Where a context that is not running stands, as its own thread would see it: the calls upon its stack, innermost
+/// first, to the end. Nobody may continue it meanwhile. Runs the unwinder of exceptions from the registers that lie
+/// upon the stack, so it needs no frame pointers.
+[[nodiscard]] Backtrace context_backtrace(const Context& context);
+
+/// Where the context stood when it was last left; whoever continues it may store null to say so. For inspectors.
+[[nodiscard]] inline std::atomic_ref<void*> saved_sp(Context& context) noexcept {
+    return std::atomic_ref<void*>(context.sp);
+}
 
 }  // namespace spindle::runtime

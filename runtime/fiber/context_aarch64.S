@@ -48,7 +48,7 @@ spindle_context_switch:
         str     x9, [sp, #160]
 
         mov     x10, sp
-        str     x10, [x0]
+        stlr    x10, [x0]               // an inspector that reads it sees what lies upon the stack
         mov     sp, x1                  // the other stack has the same layout: the CFI stays true
         mov     x0, x2
 
@@ -125,6 +125,47 @@ spindle_context_prepare:
         ret
         .cfi_endproc
         .size   spindle_context_prepare, . - spindle_context_prepare
+
+// void spindle_context_unwind(void* sp [x0], _Unwind_Trace_Fn [x1], void* argument [x2])
+// Calls _Unwind_Backtrace from a frame whose CFI says that it was called from where the context stands: the
+// unwinder goes on upon the other stack, while this thread stays upon its own.
+        .globl  spindle_context_unwind
+        .hidden spindle_context_unwind
+        .type   spindle_context_unwind, %function
+        .p2align 4
+spindle_context_unwind:
+        .cfi_startproc
+        stp     x19, x30, [sp, #-16]!
+        .cfi_def_cfa_offset 16
+        .cfi_offset x19, -16
+        .cfi_offset x30, -8
+        mov     x19, x0
+        mov     x0, x1
+        mov     x1, x2
+        .cfi_remember_state
+        .cfi_def_cfa x19, 176
+        .cfi_offset x19, -176
+        .cfi_offset x20, -168
+        .cfi_offset x21, -160
+        .cfi_offset x22, -152
+        .cfi_offset x23, -144
+        .cfi_offset x24, -136
+        .cfi_offset x25, -128
+        .cfi_offset x26, -120
+        .cfi_offset x27, -112
+        .cfi_offset x28, -104
+        .cfi_offset x29, -96
+        .cfi_offset x30, -88
+        bl      _Unwind_Backtrace
+        nop
+        .cfi_restore_state
+        ldp     x19, x30, [sp], #16
+        .cfi_def_cfa_offset 0
+        .cfi_restore x19
+        .cfi_restore x30
+        ret
+        .cfi_endproc
+        .size   spindle_context_unwind, . - spindle_context_unwind
 
 #endif
 

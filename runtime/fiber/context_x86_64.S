@@ -120,6 +120,39 @@ spindle_context_prepare:
         .cfi_endproc
         .size   spindle_context_prepare, . - spindle_context_prepare
 
+// void spindle_context_unwind(void* sp [rdi], _Unwind_Trace_Fn [rsi], void* argument [rdx])
+// Calls _Unwind_Backtrace from a frame whose CFI says that it was called from where the context stands: the
+// unwinder goes on upon the other stack, while this thread stays upon its own.
+        .globl  spindle_context_unwind
+        .hidden spindle_context_unwind
+        .type   spindle_context_unwind, @function
+        .p2align 4
+spindle_context_unwind:
+        .cfi_startproc
+        pushq   %rbx
+        .cfi_adjust_cfa_offset 8
+        .cfi_rel_offset %rbx, 0
+        movq    %rdi, %rbx
+        movq    %rsi, %rdi
+        movq    %rdx, %rsi
+        .cfi_remember_state
+        .cfi_def_cfa %rbx, 64
+        .cfi_offset %rbp, -16
+        .cfi_offset %rbx, -24
+        .cfi_offset %r12, -32
+        .cfi_offset %r13, -40
+        .cfi_offset %r14, -48
+        .cfi_offset %r15, -56
+        callq   _Unwind_Backtrace@PLT
+        nop
+        .cfi_restore_state
+        popq    %rbx
+        .cfi_adjust_cfa_offset -8
+        .cfi_restore %rbx
+        ret
+        .cfi_endproc
+        .size   spindle_context_unwind, . - spindle_context_unwind
+
 #endif
 
         .section .note.GNU-stack, "", @progbits

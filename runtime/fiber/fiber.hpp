@@ -8,16 +8,19 @@
 #include <coroutine>
 #include <cstdint>
 
+#include "runtime/flow.hpp"
+
 namespace spindle::runtime {
 
 struct Stack;
 
 /// Touched by one machine at a time; queues and wake-ups order one machine's writes before the next's reads.
-struct Fiber {
+/// `stack` is also read by an Inspection, which orders itself by the flow's mark: it is set before the fiber
+/// is marked as waiting or runnable, and cleared after it is marked as running.
+struct Fiber : Flow {
     Fiber* next = nullptr;              ///< whichever queue holds it
     std::coroutine_handle<> coroutine;  ///< what to resume, unless parked
-    Stack* stack = nullptr;             ///< parked upon it; null: suspended as a coroutine
-    const char* route = nullptr;        ///< of the handler it is in; null: in the connection loop
+    Shown<Stack*> stack;                ///< parked upon it; null: suspended as a coroutine
     std::uint64_t runnable_since = 0;   ///< CycleClock
 };
 

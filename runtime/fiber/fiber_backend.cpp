@@ -4,9 +4,11 @@
 #include <atomic>
 #include <csignal>
 
+#include "runtime/fiber/fiber_dump.hpp"
 #include "runtime/fiber/monitor.hpp"
-#include "runtime/fiber/overflow_reporter.hpp"
 #include "runtime/fiber/scheduler.hpp"
+#include "runtime/fiber/stack_trimmer.hpp"
+#include "runtime/overflow_reporter.hpp"
 
 namespace spindle::runtime {
 
@@ -26,6 +28,7 @@ class FiberBackend final : public Backend {
     Figures figures() const override;
     void refresh_figures() noexcept override { scheduler_.refresh_figures(); }
     Teardown teardown() const override;
+    void dump(const DumpLine& line) override { dump_fibers(scheduler_, line); }
 
   private:
     const FiberOptions options_;
@@ -47,10 +50,15 @@ Result<void> FiberBackend::run(const Service& service) {
     Result<void> opened = scheduler_.open();
     if (!opened) return opened;
     install_kick_handler();
-    install_overflow_reporter();
+    install_overflow_reporter([]() noexcept -> StackUser {
+        const Fiber* fiber = running_fiber();
+        return fiber == nullptr ? StackUser{} : StackUser{fiber->id, fiber->route};
+    });
     running_.store(true, std::memory_order_seq_cst);
     Monitor monitor(scheduler_, service, options_.handoff_after, drain_requested_);
+    const StackTrimmer trimmer(scheduler_);
     scheduler_.run(service);
+    scheduler_.stacks().measure_high_water();
     running_.store(false, std::memory_order_seq_cst);
     return {};
 }
@@ -65,6 +73,7 @@ Figures FiberBackend::figures() const {
     Figures sum;
     for (const auto& processor : scheduler_.processors()) sum += read_figures(processor->counters);
     sum.handoffs_refused = scheduler_.handoffs_refused();
+    sum.stack_bytes_max = scheduler_.stacks().high_water_bytes();
     return sum;
 }
 

@@ -10,10 +10,12 @@
 #include <ctime>
 #include <utility>
 
-#include "runtime/fiber/overflow_reporter.hpp"
+#include "runtime/cycle_clock.hpp"
+#include "runtime/fiber/inspection.hpp"
 #include "runtime/fiber/processor.hpp"
 #include "runtime/fiber/scheduler.hpp"
 #include "runtime/fiber/thread_slice.hpp"
+#include "runtime/overflow_reporter.hpp"
 
 namespace spindle::runtime {
 
@@ -25,6 +27,11 @@ Machine& this_machine() noexcept {
     Machine* machine = this_threads_machine;
     asm volatile("" : "+r"(machine)::"memory");
     return *machine;
+}
+
+const Fiber* running_fiber() noexcept {
+    const Machine* machine = this_threads_machine;
+    return machine == nullptr ? nullptr : static_cast<const Fiber*>(machine->fiber);
 }
 
 // ---- life, on the thread's own stack
@@ -83,8 +90,7 @@ void Machine::assign(Processor* given) noexcept {
 }
 
 void Machine::kick() const noexcept {
-    const int thread = thread_id_.load(std::memory_order_relaxed);
-    if (thread != 0) ::syscall(SYS_tgkill, ::getpid(), thread, SIGURG);
+    if (const int thread = thread_id()) ::syscall(SYS_tgkill, ::getpid(), thread, SIGURG);
 }
 
 std::chrono::nanoseconds Machine::cpu_time() const noexcept {
@@ -137,22 +143,29 @@ void run_fiber(Fiber& fiber) noexcept {
     meter.leave_poll();
     meter.in(fiber.route);
     machine.run_began = meter.reading();
-    if (fiber.stack == nullptr) {
+    fiber.enter(FlowState::running, machine.processor->reactor().now(), machine.processor->index);
+    Stack* const parked_upon = fiber.stack;
+    if (parked_upon == nullptr) {
         std::exchange(fiber.coroutine, nullptr).resume();
         return;
     }
+    Inspection::before_resuming(fiber);
     machine.abandoned_ = machine.stack;
-    machine.stack = std::exchange(fiber.stack, nullptr);
+    machine.stack = parked_upon;
+    fiber.stack = nullptr;
     switch_and_abandon(machine.abandoned_->context, machine.stack->context);
 }
 
+// First upon any stack that this machine comes to run upon.
 void Machine::settle() noexcept {
+    saved_sp(stack->context).store(nullptr, std::memory_order_relaxed);  // until it is left again
     if (abandoned_ != nullptr) processor->give_stack(*std::exchange(abandoned_, nullptr));
 }
 
 void Machine::park_running_fiber(Stack& fresh) noexcept {
     Stack& kept = *stack;
     fiber->stack = &kept;
+    fiber->enter(FlowState::waiting, processor->reactor().now(), processor->index);
     stack = &fresh;
     make_context(fresh.context, fresh.memory(), loop, nullptr);
     switch_context(kept.context, fresh.context);
@@ -164,6 +177,7 @@ void Machine::requeue_running_fiber() noexcept {
     const Stall stall = end_own_run();
     Stack& kept = *std::exchange(stack, nullptr);
     fiber->stack = &kept;
+    fiber->enter(FlowState::runnable, CycleClock::kernel_clock(), fiber->mark().worker());
     publish_ = fiber;
     processor = nullptr;
     switch_context(kept.context, thread_context_);

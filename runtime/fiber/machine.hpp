@@ -55,9 +55,12 @@ class Machine {
     /// CPU time of its thread so far; zero before it lives. Any thread; a system call.
     [[nodiscard]] std::chrono::nanoseconds cpu_time() const noexcept;
 
+    /// gettid(); 0: has not begun. Any thread.
+    [[nodiscard]] int thread_id() const noexcept { return thread_id_.load(std::memory_order_relaxed); }
+
     // Written by the machine itself; processor also by assign() while it waits.
     Processor* processor = nullptr;
-    Fiber* fiber = nullptr;       ///< the one that runs; null while the loop looks for one
+    Shown<Fiber*> fiber;          ///< the one that runs; null: the loop looks for one
     Stack* stack = nullptr;       ///< the one it runs upon
     std::uint64_t user_word = 0;  ///< what the processor's word was set to when user code began
 
@@ -94,6 +97,9 @@ class Machine {
 
 /// The machine of this thread; not inlined, for the reasons in worker.hpp.
 [[gnu::noinline]] Machine& this_machine() noexcept;
+
+/// The fiber that runs on this thread, null if none does. Async-signal-safe.
+[[gnu::noinline]] const Fiber* running_fiber() noexcept;
 
 /// Continues `fiber` on this machine. Returns when it has suspended or ended, maybe on another machine;
 /// does not return to a caller whose stack was abandoned.

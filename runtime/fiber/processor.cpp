@@ -26,6 +26,7 @@ Result<void> Processor::open() {
 // A completion's fiber goes behind those that wait already. One that the running fiber wakes goes before them, and
 // sends the one that was there into the queue.
 void Processor::wake(Waiter& waiter) noexcept {
+    waiter.fiber->enter(FlowState::runnable, reactor_->now(), index);
     if (this_machine().fiber == nullptr) return push(*waiter.fiber);
     waiter.fiber->runnable_since = meter.runnable_since();
     Fiber* displaced = next_.exchange(waiter.fiber, std::memory_order_acq_rel);
@@ -55,6 +56,7 @@ Fiber* Processor::steal_next() noexcept { return (word() & kUser) != 0 ? take_ne
 void Processor::suspend(Waiter& waiter, std::coroutine_handle<> coroutine) noexcept {
     waiter.fiber = this_machine().fiber;
     waiter.fiber->coroutine = coroutine;
+    waiter.fiber->enter(FlowState::waiting, reactor_->now(), index);
 }
 
 bool Processor::must_park() const noexcept { return this_machine().fiber->route != nullptr; }
@@ -67,6 +69,17 @@ bool Processor::prepare_park(Waiter& waiter) noexcept {
 }
 
 void Processor::park() noexcept { this_machine().park_running_fiber(*std::exchange(fresh_, nullptr)); }
+
+// One that is asleep is woken for it, if there is anything to give.
+void Processor::ask_to_rest_stacks() noexcept {
+    rest_asked_.store(true, std::memory_order_relaxed);
+    if (asleep.load(std::memory_order_relaxed) && stacks_cached_ > 0) reactor_->wake();
+}
+
+void Processor::rest_stacks() noexcept {
+    rest_asked_.store(false, std::memory_order_relaxed);
+    stacks_.rest();
+}
 
 void Processor::push(Fiber& fiber) noexcept {
     fiber.runnable_since = meter.runnable_since();
@@ -157,11 +170,14 @@ void Processor::accepted(int descriptor) noexcept {
     scheduler_.connection_opened();
     const Root<Fiber> root = flow(descriptor);
     root.payload().coroutine = root.handle();
+    root.payload().enter(FlowState::runnable, reactor_->now(), index);
+    scheduler_.flows().add(root.payload(), index);
     push(root.payload());
 }
 
 Root<Fiber> Processor::flow(int descriptor) {
     co_await scheduler_.service().serve(descriptor);
+    scheduler_.flows().remove(*this_machine().fiber);
     counters.closed.add();
     scheduler_.connection_closed();
 }

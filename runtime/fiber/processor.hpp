@@ -56,6 +56,13 @@ class Processor final : public Worker, public AcceptSink {
     // For the machine that holds it.
     Stack* take_stack() noexcept { return stacks_.take(); }
     void give_stack(Stack& stack) noexcept { stacks_.give(&stack); }
+    /// Gives back cached stacks that are not needed, if it was asked to; after each poll.
+    void heed_rest() noexcept {
+        if (rest_asked_.load(std::memory_order_relaxed)) [[unlikely]]
+            rest_stacks();
+    }
+    /// Before it sleeps: what it has to give back.
+    void show_stacks() noexcept { stacks_cached_ = stacks_.size(); }
     /// `fiber` has become runnable.
     void push(Fiber& fiber) noexcept;
     /// It comes from another queue.
@@ -75,6 +82,9 @@ class Processor final : public Worker, public AcceptSink {
 
     /// For a thief with nothing else to do: run-next, if whoever woke that fiber is in user code and may stay there.
     [[nodiscard]] Fiber* steal_next() noexcept;
+
+    // For the trimmer.
+    void ask_to_rest_stacks() noexcept;
 
     // For the monitor.
     static constexpr std::uint64_t kUser = 1;
@@ -101,9 +111,12 @@ class Processor final : public Worker, public AcceptSink {
     Root<Fiber> flow(int descriptor);
     void enter_user() noexcept;
     [[nodiscard]] Fiber* take_next() noexcept;
+    void rest_stacks() noexcept;
 
     Scheduler& scheduler_;
     StackCache stacks_;
+    Shown<unsigned> stacks_cached_{0};     // as it went to sleep
+    std::atomic<bool> rest_asked_{false};  // by the trimmer
     std::unique_ptr<Reactor> reactor_owner_;
     std::deque<Acceptor> acceptors_;
     // Go's runnext: what the running fiber woke last, which very likely uses what is still in the cache.

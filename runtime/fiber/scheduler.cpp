@@ -116,6 +116,7 @@ bool Scheduler::work_elsewhere(const Processor& mine) const noexcept {
 void Scheduler::poll(Processor& mine, Reactor::Block block) noexcept {
     mine.reactor().poll(block, mine.queue.room());
     mine.heed_drain();
+    mine.heed_rest();
     if (accept_paused_.load(std::memory_order_relaxed)) mine.resume_accepting();
 }
 
@@ -124,6 +125,7 @@ void Scheduler::sleep(Processor& mine) noexcept {
         mine.searching = false;
         one_searches_.store(false, std::memory_order_seq_cst);
     }
+    mine.show_stacks();
     mine.asleep.store(true, std::memory_order_seq_cst);
     sleeping_.fetch_add(1, std::memory_order_seq_cst);
     std::atomic_thread_fence(std::memory_order_seq_cst);
@@ -216,6 +218,7 @@ void Scheduler::refresh_figures() noexcept {
     }
     shared.handoffs_refused.set(handoffs_refused());
     shared.global_queue.set(global_.size());
+    shared.stack_bytes_max.set(slabs_.high_water_bytes());
     shared.threads.set(machines_.size());
     shared.threads_idle.set(idle_machines_.size());
     shared.threads_stuck.set(stuck);

@@ -82,7 +82,9 @@ class Scheduler {
     void stop() noexcept;
     [[nodiscard]] bool all_accepting_ended() const noexcept;
 
+    [[nodiscard]] FlowRegistry& flows() noexcept { return flows_; }
     [[nodiscard]] StackSlabs& stacks() noexcept { return slabs_; }
+    [[nodiscard]] const StackSlabs& stacks() const noexcept { return slabs_; }
     [[nodiscard]] std::vector<std::unique_ptr<Processor>>& processors() noexcept { return processors_; }
     [[nodiscard]] const std::vector<std::unique_ptr<Processor>>& processors() const noexcept { return processors_; }
     /// Every machine there is; grows only. Under machines_mutex().
@@ -103,6 +105,7 @@ class Scheduler {
     Fiber* found(Processor& mine, Fiber* fiber) noexcept;
     void wake_all() noexcept;
 
+    FlowRegistry flows_;
     StackSlabs slabs_;
     std::vector<std::unique_ptr<Processor>> processors_;
     const unsigned machines_max_;

@@ -2,6 +2,8 @@
 #include "runtime/fiber/stacks.hpp"
 
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -71,8 +73,9 @@ struct StackSlabs::Slab {
     std::byte* base = nullptr;
     std::size_t slots = 0;
     std::size_t slot_bytes = 0;
-    std::size_t made = 0;   // by the StackSlabs' mutex_
-    Slab* older = nullptr;  // the next slab of the same StackSlabs
+    std::size_t first_index = 0;  // of its stacks
+    std::size_t made = 0;         // by the StackSlabs' mutex_
+    Slab* older = nullptr;        // the next slab of the same StackSlabs
     std::atomic<Slab*> next_in_process{nullptr};
 
     static inline std::mutex process_mutex;  // guards changes of the list, not walks
@@ -99,6 +102,46 @@ bool Stack::intact() const noexcept {
     return std::all_of(words, words + kCanaryWords, [](std::uint64_t word) { return word == kCanary; });
 }
 
+// Without the page that holds the canary.
+std::span<std::byte> Stack::pages_below(const std::byte* end) const noexcept {
+    const std::size_t page = page_bytes();
+    std::byte* first = canary ? base + page : base;
+    const auto bytes = end > first ? static_cast<std::size_t>(end - first) / page * page : 0;
+    return {first, bytes};
+}
+
+const std::byte* lowest_resident(std::span<const std::byte> pages) noexcept {
+    constexpr std::size_t kPagesAtOnce = 256;
+    const std::size_t page = page_bytes();
+    std::array<unsigned char, kPagesAtOnce> resident{};
+    for (std::size_t done = 0; done < pages.size(); done += kPagesAtOnce * page) {
+        const auto part = pages.subspan(done, std::min(pages.size() - done, kPagesAtOnce * page));
+        if (::mincore(const_cast<std::byte*>(part.data()), part.size(), resident.data()) != 0) return nullptr;
+        for (std::size_t i = 0; i < part.size() / page; ++i) {
+            if ((resident[i] & 1) != 0) return part.data() + i * page;
+        }
+    }
+    return nullptr;
+}
+
+// One call for all where the kernel has it (6.13); one TLB shoot-down then serves all of them.
+void give_back_pages(std::span<const std::span<std::byte>> ranges) noexcept {
+    if (ranges.empty()) return;
+    std::array<iovec, StackSlabs::kTrimBatch> vectors{};
+    const std::size_t count = std::min(ranges.size(), vectors.size());
+    for (std::size_t i = 0; i < count; ++i) vectors[i] = {ranges[i].data(), ranges[i].size()};
+    std::size_t done = 0;  // ranges
+    if (const auto self = static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0)); self >= 0) {
+        long bytes = ::syscall(SYS_process_madvise, self, vectors.data(), count, MADV_DONTNEED, 0);
+        ::close(self);
+        for (; done < count && bytes >= static_cast<long>(vectors[done].iov_len); ++done) {
+            bytes -= static_cast<long>(vectors[done].iov_len);
+        }
+    }
+    for (; done < count; ++done) (void)::madvise(vectors[done].iov_base, vectors[done].iov_len, MADV_DONTNEED);
+    give_back_pages(ranges.subspan(count));
+}
+
 StackSlabs::StackSlabs(std::size_t stack_size, StackGuard guard)
     : slot_bytes_(round_up(std::max(stack_size, kStackSizeMin), page_bytes())),
       guard_(guard),
@@ -106,7 +149,9 @@ StackSlabs::StackSlabs(std::size_t stack_size, StackGuard guard)
 
 StackSlabs::~StackSlabs() {
     CHECK_THAT(taken() == 0);
-    for (Stack* stack = free_; stack != nullptr; stack = stack->next) retire_context(stack->context);
+    for (Stack* list : {free_, resting_, trimmed_}) {
+        for (Stack* stack = list; stack != nullptr; stack = stack->next) retire_context(stack->context);
+    }
     while (Slab* slab = slabs_) {
         slabs_ = slab->older;
         slab->delist();
@@ -131,9 +176,10 @@ std::size_t StackSlabs::take(std::span<Stack*> wanted) {
 }
 
 Stack* StackSlabs::take_locked() {
-    Stack* stack = free_;
+    Stack*& list = free_ != nullptr ? free_ : resting_ != nullptr ? resting_ : trimmed_;
+    Stack* stack = list;
     if (stack != nullptr) {
-        free_ = stack->next;
+        list = stack->next;
     } else {
         stack = make_locked();
         if (stack == nullptr) return nullptr;
@@ -158,17 +204,92 @@ void StackSlabs::give(std::span<Stack* const> stacks) {
     taken_.store(taken() - stacks.size(), std::memory_order_relaxed);
 }
 
+// ---- trimming and measuring
+
+void StackSlabs::rest() {
+    std::lock_guard lock(mutex_);
+    if (resting_ == nullptr) std::swap(resting_, free_);
+}
+
+// Stacks that are being trimmed are in no list: a burst meanwhile makes a few more.
+bool StackSlabs::trim_some() {
+    Stack* batch = nullptr;
+    Stack* last = nullptr;
+    bool more = false;
+    {
+        std::lock_guard lock(mutex_);
+        batch = resting_;
+        Stack* stack = batch;
+        for (std::size_t i = 0; i < kTrimBatch && stack != nullptr; ++i, stack = stack->next) last = stack;
+        resting_ = stack;
+        more = stack != nullptr;
+    }
+    if (batch == nullptr) return false;
+    last->next = nullptr;
+
+    std::array<std::span<std::byte>, kTrimBatch> ranges;
+    std::size_t count = 0;
+    for (const Stack* stack = batch; stack != nullptr; stack = stack->next) {
+        const auto pages = stack->pages_below(stack->base + stack->size - std::min(kKeptBytes, stack->size));
+        const std::byte* lowest = lowest_resident(pages);
+        if (lowest == nullptr) continue;
+        note_use(*stack, lowest);
+        ranges[count++] = pages;
+    }
+    give_back_pages(std::span(ranges.data(), count));
+
+    std::lock_guard lock(mutex_);
+    last->next = trimmed_;
+    trimmed_ = batch;
+    return more;
+}
+
+void StackSlabs::note_use(const Stack& stack, const std::byte* lowest_resident) noexcept {
+    const auto bytes = static_cast<std::size_t>(stack.base + stack.size - lowest_resident);
+    std::size_t known = high_water_bytes();
+    while (bytes > known && !high_water_.compare_exchange_weak(known, bytes, std::memory_order_relaxed)) {
+    }
+}
+
+// Stacks are never unmade, so what was found under the lock may be looked at without it. Of a stack that is in use
+// only the immutable fields are read; the rest the kernel tells.
+void StackSlabs::measure_high_water() {
+    std::array<const Stack*, 256> stacks{};
+    std::size_t seen = 0;
+    while (const std::size_t count = made_since(seen, stacks)) {
+        seen += count;
+        for (const Stack* stack : std::span(stacks.data(), count)) {
+            const std::byte* lowest = lowest_resident(stack->pages_below(stack->base + stack->size));
+            if (lowest != nullptr) note_use(*stack, lowest);
+        }
+    }
+}
+
+// Fills `into` with stacks from number `first` on, all of one slab; 0: there are no more.
+std::size_t StackSlabs::made_since(std::size_t first, std::span<const Stack*> into) {
+    std::lock_guard lock(mutex_);
+    const Slab* slab = slabs_;
+    while (slab != nullptr && slab->first_index > first) slab = slab->older;
+    if (slab == nullptr) return 0;
+    const std::size_t end = std::min(slab->first_index + slab->made, first + into.size());
+    for (std::size_t index = first; index < end; ++index) into[index - first] = record_of(*slab, index);
+    return end - first;
+}
+
+// Where a stack's record lies, whether it is made or not.
+Stack* StackSlabs::record_of(const Slab& slab, std::size_t index) const noexcept {
+    std::byte* slot = slab.base + (index - slab.first_index) * slot_bytes_;
+    return reinterpret_cast<Stack*>(slot + slot_bytes_ - index % kColours * kColourBytes - sizeof(Stack));
+}
+
 // Lays out the next slot, in a new slab if need be; see the head of the header.
 Stack* StackSlabs::make_locked() {
     if ((slabs_ == nullptr || slabs_->made == slabs_->slots) && !map_slab_locked()) return nullptr;
     const auto index = static_cast<unsigned>(made());
     std::byte* slot = slabs_->base + slabs_->made * slot_bytes_;
-    const std::size_t colour = index % kColours * kColourBytes;
-    std::byte* record = slot + slot_bytes_ - colour - sizeof(Stack);
-
-    auto* stack = new (record) Stack;
+    auto* stack = new (record_of(*slabs_, index)) Stack;
     stack->base = slot + page_bytes();
-    stack->size = static_cast<std::size_t>(record - stack->base);
+    stack->size = static_cast<std::size_t>(reinterpret_cast<std::byte*>(stack) - stack->base);
     stack->index = index;
     if (!install_guard_locked(slot)) {
         stack->canary = true;
@@ -196,6 +317,7 @@ bool StackSlabs::map_slab_locked() {
     slab->base = static_cast<std::byte*>(memory);
     slab->slots = slots;
     slab->slot_bytes = slot_bytes_;
+    slab->first_index = made();
     slab->older = slabs_;
     slabs_ = slab;
     slab->enlist();
@@ -237,11 +359,19 @@ bool StackCache::refill() {
 // Looks at the canary and makes room for one.
 void StackCache::give_slowly(const Stack& incoming) {
     if (!incoming.intact()) die_of_overflow(incoming);
-    if (count_ < stacks_max_) return;
-    const unsigned colder = count_ / 2;
-    slabs_.give(std::span<Stack* const>(pile_.get(), colder));
-    std::copy(pile_.get() + colder, pile_.get() + count_, pile_.get());
-    count_ -= colder;
+    if (count_ == stacks_max_) give_colder(count_ / 2);
+}
+
+void StackCache::rest() {
+    give_colder(std::min(least_, count_));
+    least_ = count_;
+}
+
+void StackCache::give_colder(unsigned count) {
+    slabs_.give(std::span<Stack* const>(pile_.get(), count));
+    std::copy(pile_.get() + count, pile_.get() + count_, pile_.get());
+    count_ -= count;
+    least_ = std::min(least_, count_);
 }
 
 std::size_t guarded_stack_size(const void* address) noexcept {

@@ -46,6 +46,7 @@ constexpr auto kEntries = std::to_array<Entry>({
     {"json", kReads, plain<json>},
     {"offload", kReads, coroutine<offload>},
     {"plaintext", kReads, plain<plaintext>},
+    {"recurse", kReads, plain<recurse>},
     {"sleep", kReads, coroutine<sleep>},
     {"static", kReads, files},
     {"status", kReads, status},

@@ -67,6 +67,7 @@ constexpr auto kRows = std::to_array<Row>({
     {"threads_idle", COUNT(figures.threads_idle)},
     {"threads_stuck", COUNT(figures.threads_stuck)},
     {"stuck_routes", [](const Score& score) { return score.figures.stuck_routes; }, false, true},
+    {"stack_bytes_max", COUNT(figures.stack_bytes_max)},
     {"buffers_exhausted", COUNT(figures.buffers_exhausted)},
     {"flows_cut", COUNT(figures.cut)},
 });

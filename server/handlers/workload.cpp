@@ -30,6 +30,7 @@ struct Parameter {
     std::uint64_t max;
 };
 constexpr Parameter kMicroseconds{"us", "microseconds", 10'000'000};
+constexpr Parameter kKibibytes{"kib", "KiB of stack", 16 * 1024};
 constexpr Parameter kMilliseconds{"ms", "milliseconds", 60'000};
 
 std::optional<std::uint64_t> read_parameter(const Request& request, const Parameter& parameter) {
@@ -67,6 +68,15 @@ std::chrono::nanoseconds cpu_time() noexcept {
     timespec now{};
     ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
     return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+}
+
+// One KiB a call, registers and return address included; the frame is used after the call, so none is saved.
+[[gnu::noinline]] unsigned use_stack(
+    std::uint64_t kibibytes) noexcept {  // NOLINT(misc-no-recursion): that is the point
+    volatile unsigned char frame[1024 - 64];
+    frame[0] = static_cast<unsigned char>(kibibytes);
+    const unsigned below = kibibytes <= 1 ? 0 : use_stack(kibibytes - 1);
+    return below + frame[0];
 }
 
 /// Stopping: the server's drain has ended before the wait did.
@@ -124,6 +134,13 @@ task<Response> offload(Request& request, Context&) {
         co_return busy;
     }
     co_return done("blocked a thread of the pool", *milliseconds, kMilliseconds.unit);
+}
+
+Response recurse(Request& request, Context&) {
+    const auto kibibytes = read_parameter(request, kKibibytes);
+    if (!kibibytes) return refusal(request, kKibibytes);
+    [[maybe_unused]] const volatile unsigned used = use_stack(*kibibytes);
+    return Response::text(200, fmt::format("used {} {}\n", *kibibytes, kKibibytes.unit));
 }
 
 Response throw_(Request&, Context&) { throw std::runtime_error("this handler always throws"); }

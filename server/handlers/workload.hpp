@@ -27,6 +27,10 @@ pipeline::Response block(pipeline::Request& request, pipeline::Context& context)
 /// ?ms=N: the same block, declared with blocking().
 pipeline::task<pipeline::Response> offload(pipeline::Request& request, pipeline::Context& context);
 
+/// ?kib=N: calls itself until N KiB of stack are used. More than the stack has ends the process, with a line that
+/// says so: mount it to see that, or what a deep call costs, and nowhere else.
+pipeline::Response recurse(pipeline::Request& request, pipeline::Context& context);
+
 /// What a broken handler does.
 pipeline::Response throw_(pipeline::Request& request, pipeline::Context& context);
 

@@ -3,6 +3,8 @@
 
 #include <unistd.h>
 
+#include "server/process/dump_log.hpp"
+
 namespace spindle::process {
 
 sigset_t stop_signals() noexcept {
@@ -12,8 +14,16 @@ sigset_t stop_signals() noexcept {
     return set;
 }
 
-void block_stop_signals() noexcept {
-    const sigset_t set = stop_signals();
+int dump_signal() noexcept { return SIGRTMIN + 1; }
+
+sigset_t watched_signals() noexcept {
+    sigset_t set = stop_signals();
+    ::sigaddset(&set, dump_signal());
+    return set;
+}
+
+void block_watched_signals() noexcept {
+    const sigset_t set = watched_signals();
     ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
 }
 
@@ -28,12 +38,16 @@ DrainOnSignal::~DrainOnSignal() {
 }
 
 void DrainOnSignal::watch() {
-    const sigset_t watched = stop_signals();
+    const sigset_t watched = watched_signals();
     bool drains = false;
     while (true) {
         int number = 0;
         if (::sigwait(&watched, &number) != 0) continue;
         if (ending_.load(std::memory_order_acquire)) return;
+        if (number == dump_signal()) {
+            write_dump(backend_);
+            continue;
+        }
         if (drains && second_ends_) ::_exit(128 + number);
         drains = true;
         backend_.request_drain();

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // SIGTERM, SIGINT and SIGQUIT end the server: the first drains, a second ends at once. They are blocked from the
-// first line of main() until somebody can act on them, so none is lost.
+// first line of main() until somebody can act on them, so none is lost. SIGRTMIN+1 asks for a dump of what every flow
+// of control does, and is treated the same way.
 //
 // They are waited for by a thread of their own and not caught by handlers: what they cause is ordinary code, it does
 // not depend on what the loops are stuck in, and no signal is left behind on a fiber's stack (the thread sanitizer
@@ -19,10 +20,15 @@ namespace spindle::process {
 /// The three.
 [[nodiscard]] sigset_t stop_signals() noexcept;
 
-/// Keeps them pending. In main(), before any thread.
-void block_stop_signals() noexcept;
+/// Not one of the signals that mean something elsewhere: HUP, USR1, USR2, QUIT.
+[[nodiscard]] int dump_signal() noexcept;
+/// The three, and the one for a dump.
+[[nodiscard]] sigset_t watched_signals() noexcept;
 
-/// While it lives, a stop signal drains `backend`, which must outlive it.
+/// Keeps all of them pending. In main(), before any thread.
+void block_watched_signals() noexcept;
+
+/// While it lives, a stop signal drains `backend`, which must outlive it, and a dump signal dumps it to the error log.
 class DrainOnSignal {
   public:
     /// `second_ends`: a second signal ends the process with 128 + its number. Not for supervised workers, which may

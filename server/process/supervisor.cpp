@@ -41,7 +41,7 @@ std::string cause_of_death(int status) {
 class Supervisor {
   public:
     explicit Supervisor(const Supervised& supervised) : supervised_(supervised), workers_(supervised.processes) {
-        sigset_t watched = stop_signals();
+        sigset_t watched = watched_signals();
         ::sigaddset(&watched, SIGCHLD);
         ::pthread_sigmask(SIG_BLOCK, &watched, nullptr);
         signals_ = ::signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -162,6 +162,10 @@ class Supervisor {
         while (::read(signals_, &info, sizeof info) == sizeof info) {
             const int number = static_cast<int>(info.ssi_signo);
             if (number == SIGCHLD) continue;
+            if (number == dump_signal()) {
+                signal_all(number);
+                continue;
+            }
             if (stopping_) {
                 signal_all(SIGKILL);
                 std::_Exit(128 + number);

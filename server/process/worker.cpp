@@ -102,10 +102,10 @@ int run_worker(const Worker& worker) {
                   left.buffers, left.fibers, open_descriptors() - descriptors_before, left.operations);
     spdlog::debug(
         "figures: accepted={} accept_errors={} buffers_exhausted={} dispatched={} stalls={} steals={} "
-        "handoffs={} handoffs_refused={} blocking_calls={} blocking_refused={} cut={}",
+        "handoffs={} handoffs_refused={} blocking_calls={} blocking_refused={} cut={} stack_bytes_max={}",
         figures.accepted, figures.accept_errors, figures.buffers_exhausted, figures.dispatched, figures.stalls,
         figures.steals, figures.handoffs, figures.handoffs_refused, figures.blocking_calls, figures.blocking_refused,
-        figures.cut);
+        figures.cut, figures.stack_bytes_max);
     return 0;
 }
 

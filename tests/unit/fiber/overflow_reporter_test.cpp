@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/fiber/overflow_reporter.hpp"
+#include "runtime/overflow_reporter.hpp"
 
 #include <doctest/doctest.h>
 #include <sys/resource.h>
@@ -54,7 +54,7 @@ Ending in_a_child(void (*body)()) {
 
 void overflow_a_stack() {
     AlternateSignalStack alternate;
-    install_overflow_reporter();
+    install_overflow_reporter(nullptr);
     static StackSlabs slabs(64 * 1024);
     static Context home;
     Stack* stack = slabs.take();
@@ -64,7 +64,7 @@ void overflow_a_stack() {
 
 void touch_unmapped_memory() {
     AlternateSignalStack alternate;
-    install_overflow_reporter();
+    install_overflow_reporter(nullptr);
     volatile int* address = reinterpret_cast<volatile int*>(std::size_t{4096});
     asm volatile("" : "+r"(address));
     *address = 1;
