@@ -42,7 +42,7 @@ struct Figures {
     std::uint64_t threads_stuck = 0;  ///< in a handler that stalls
     std::uint64_t threads_idle = 0;
     std::uint64_t stack_bytes_max = 0;  ///< the deepest use of a stack, looked at now and then, to a page (fiber)
-    std::string stuck_routes;  ///< of the handlers that stall
+    std::string stuck_routes;           ///< of the handlers that stall
 
     /// busy / elapsed.
     [[nodiscard]] double utilisation() const noexcept;

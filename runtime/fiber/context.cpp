@@ -140,7 +140,7 @@ Backtrace context_backtrace(const Context& context) {
         if (std::exchange(known.first, false)) return _URC_NO_REASON;
         const _Unwind_Ptr address = _Unwind_GetIP(frame);
         if (address == 0 || known.found.full()) return _URC_END_OF_STACK;
-        known.found.append(reinterpret_cast<const void*>(address - 1));
+        known.found.append(reinterpret_cast<const void*>(address - 1));  // NOLINT(performance-no-int-to-ptr)
         return _URC_NO_REASON;
     };
     spindle_context_unwind(context.sp, add, &frames);

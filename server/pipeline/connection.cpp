@@ -129,7 +129,7 @@ typename Connection<Stream>::Next Connection<Stream>::take(std::string_view byte
         if (next == Next::slow) break;
         bytes.remove_prefix(exchange_->parser.head_bytes());
         if (next == Next::close) return bytes.empty() ? Next::close : Next::linger;
-        begin_request();
+        if (!bytes.empty()) begin_request();
     }
     const char* const from = bytes.data();
     if (kept) input.erase(0, input.size() - bytes.size());
@@ -149,14 +149,10 @@ typename Connection<Stream>::Next Connection<Stream>::answer_at_once() {
     const Request& request = exchange_->request;
     if (request.has_body()) return Next::slow;
     const Route* route = server_.router().find(request.path);
-    Response response;
-    if (route == nullptr || !Router::allows(*route, request.method)) {
-        response = respond_without_handler(route);
-    } else if (const auto* plain = std::get_if<PlainHandler>(&route->handler)) {
-        response = call_plain(*plain, *route);
-    } else {
-        return Next::slow;
-    }
+    const bool allowed = route != nullptr && Router::allows(*route, request.method);
+    const PlainHandler* plain = allowed ? std::get_if<PlainHandler>(&route->handler) : nullptr;
+    if (allowed && plain == nullptr) return Next::slow;
+    Response response = plain != nullptr ? call_plain(*plain, *route) : respond_without_handler(route);
     if (!small_body(response, kInlineBodyMax)) {
         exchange_->response = std::make_unique<Response>(std::move(response));
         return Next::slow;
