@@ -190,7 +190,8 @@ void Monitor::lead_drain(Clock::time_point now) {
         scheduler_.begin_drain();
     }
     const DrainTimes times(service_.drain_timeout);
-    if (scheduler_.connections() == 0 && scheduler_.all_accepting_ended()) {
+    // In this order: until accepting has ended, a connection may come after they were counted.
+    if (scheduler_.all_accepting_ended() && scheduler_.connections() == 0) {
         scheduler_.stop();
     } else if (now - *drain_began_ >= times.abandon_after) {
         if (service_.abandon) service_.abandon();
