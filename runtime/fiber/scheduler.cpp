@@ -24,18 +24,18 @@ Result<void> Scheduler::open() {
 
 void Scheduler::run(const Service& service) {
     service_ = &service;
-    Machine* first = nullptr;
+    // All before the first one runs a handler, which may need another machine: it must not get one of these.
+    std::vector<Machine*> machines;
     {
         std::lock_guard lock(machines_mutex_);
-        first = machines_.emplace_back(std::make_unique<Machine>(*this)).get();
+        machines.push_back(machines_.emplace_back(std::make_unique<Machine>(*this)).get());
     }
-    first->assign(processors_[0].get());
-    for (std::size_t i = 1; i < processors_.size(); ++i) {
-        Machine* machine = reserve_machine();
-        CHECK_THAT(machine != nullptr);
-        machine->assign(processors_[i].get());
+    while (machines.size() < processors_.size()) {
+        machines.push_back(reserve_machine());
+        CHECK_THAT(machines.back() != nullptr);
     }
-    first->live();
+    for (std::size_t i = 0; i < processors_.size(); ++i) machines[i]->assign(processors_[i].get());
+    machines.front()->live();
     for (auto& machine : machines_) machine->join();
 }
 
