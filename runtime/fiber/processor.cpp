@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "runtime/fiber/fairness.hpp"
 #include "runtime/fiber/machine.hpp"
 #include "runtime/fiber/scheduler.hpp"
 
@@ -40,7 +41,6 @@ Fiber* Processor::take_next() noexcept {
     return next_.exchange(nullptr, std::memory_order_acq_rel);
 }
 
-// Two fibers that wake each other in turn would keep the rest waiting for ever.
 Fiber* Processor::pop() noexcept {
     if (next_in_a_row_ < kNextInARow) {
         ++next_in_a_row_;

@@ -106,8 +106,6 @@ class Processor final : public Worker, public AcceptSink {
     bool searching = false;                    ///< woken to look for work, has found none yet; the owner's
 
   private:
-    static constexpr unsigned kNextInARow = 16;
-
     Root<Fiber> flow(int descriptor);
     void enter_user() noexcept;
     [[nodiscard]] Fiber* take_next() noexcept;

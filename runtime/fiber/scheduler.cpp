@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <system_error>
 
+#include "runtime/fiber/fairness.hpp"
+
 namespace spindle::runtime {
 
 Scheduler::Scheduler(CounterSlots& counters, std::size_t stack_size, unsigned machines_max)
@@ -43,7 +45,7 @@ void Scheduler::run(const Service& service) {
 
 Fiber* Scheduler::next(Processor& mine) noexcept {
     while (true) {
-        if (++mine.tick % kGlobalEvery == 0) {
+        if (++mine.tick % kLookAroundEvery == 0) {
             poll(mine, Reactor::Block::no);
             if (mine.queue.size() > 1) wake_one();  // what came is more than this machine does next
             if (Fiber* fiber = global_.pop()) return found(mine, fiber);

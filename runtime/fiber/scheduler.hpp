@@ -3,7 +3,7 @@
 // What the processors share: the global queue, who sleeps, who is woken, the machines, the drain.
 //
 // Where a processor looks for its next fiber, in this order: its own queue; the global queue (every 61st
-// dispatch it comes first, with a look at the ring, so that neither starves); other processors' queues, of
+// dispatch it comes first, with a look at the ring, so that neither starves: fairness.hpp); other processors' queues, of
 // which it takes half; its ring, in which it then sleeps.
 //
 // Waking. Whoever makes fibers runnable wakes one sleeping processor, and none while a woken one is
@@ -33,8 +33,6 @@ namespace spindle::runtime {
 
 class Scheduler {
   public:
-    static constexpr unsigned kGlobalEvery = 61;  ///< dispatches, as in Go
-
     /// A processor for each slot, from `counters` on.
     Scheduler(CounterSlots& counters, std::size_t stack_size, unsigned machines_max);
     ~Scheduler();
