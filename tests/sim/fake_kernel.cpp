@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/sim/fake_kernel.hpp"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "runtime/fiber/overflow_reporter.hpp"
+#include "runtime/fiber/thread_slice.hpp"
+#include "tests/sim/virtual_threads.hpp"
+
+namespace spindle::sim {
+
+FakeKernel* FakeKernel::running = nullptr;
+
+FakeKernel::FakeKernel(unsigned clients) : clients_(clients) { running = this; }
+FakeKernel::~FakeKernel() { running = nullptr; }
+
+void FakeKernel::work() {
+    const auto can_end_one = [](const runtime::Reactor* reactor) { return reactor->can_end_one(); };
+    const std::function<bool()> something = [&] { return stopped_ || std::ranges::any_of(reactors, can_end_one); };
+    while (true) {
+        VirtualThreads::wait_until("something to do", something);
+        if (stopped_) return;
+        const std::size_t first = VirtualThreads::running->random() % reactors.size();
+        std::ranges::rotate(reactors, reactors.begin() + static_cast<std::ptrdiff_t>(first));
+        (*std::ranges::find_if(reactors, can_end_one))->end_one();
+    }
+}
+
+int accept4(int, sockaddr*, socklen_t*, int) noexcept {
+    VirtualThreads::here();
+    if (FakeKernel::running->has_client() && VirtualThreads::running->random() % 2 == 0)
+        return FakeKernel::running->next_client();
+    errno = EAGAIN;
+    return -1;
+}
+
+int sched_getaffinity(pid_t, std::size_t, cpu_set_t*) noexcept { return -1; }
+
+}  // namespace spindle::sim
+
+// What machines ask of the kernel for their threads, which here are none.
+namespace spindle::runtime {
+
+void set_thread_slice(std::chrono::nanoseconds) noexcept {}
+void install_overflow_reporter() {}
+AlternateSignalStack::AlternateSignalStack() = default;
+AlternateSignalStack::~AlternateSignalStack() = default;
+
+}  // namespace spindle::runtime

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# The code with one mistake in it, each of which sim_tests must find (run.bash). The target sim_mutants makes all.
+add_custom_target(sim_mutants)
+
+# sim_mutant(NAME SOURCE RIGHT WRONG): runtime/fiber/SOURCE.cpp with WRONG instead of RIGHT, which must stand there once.
+function(sim_mutant name source right wrong)
+    set(original ${PROJECT_SOURCE_DIR}/runtime/fiber/${source}.cpp)
+    set(folder ${CMAKE_CURRENT_BINARY_DIR}/mutants/${name})
+    set(mutated ${folder}/runtime/fiber/${source}.cpp)
+    add_custom_command(OUTPUT ${mutated}
+        COMMAND ${CMAKE_COMMAND} -D "FROM=${original}" -D "TO=${mutated}" -D "RIGHT=${right}" -D "WRONG=${wrong}"
+                -P ${PROJECT_SOURCE_DIR}/tests/sim/mutate.cmake
+        DEPENDS ${original} ${PROJECT_SOURCE_DIR}/tests/sim/mutate.cmake
+        VERBATIM)
+    set(others ${explored_libraries})
+    if(source STREQUAL machine)  # which another source includes
+        list(REMOVE_ITEM others sim_thread_locals)
+        add_executable(sim_mutant_${name} EXCLUDE_FROM_ALL ${mutated} ${PROJECT_SOURCE_DIR}/tests/sim/thread_locals.cpp)
+        set_source_files_properties(${mutated} PROPERTIES HEADER_FILE_ONLY ON)
+    else()
+        list(REMOVE_ITEM others sim_${source})
+        add_executable(sim_mutant_${name} EXCLUDE_FROM_ALL ${mutated})
+    endif()
+    sim_explored(sim_mutant_${name})
+    target_include_directories(sim_mutant_${name} BEFORE PRIVATE ${folder})
+    target_link_libraries(sim_mutant_${name} PRIVATE sim_beneath ${others})
+    add_dependencies(sim_mutants sim_mutant_${name})
+endfunction()
+
+# Sleeping and waking
+sim_mutant(sleeps_without_another_look scheduler
+    "missed = work_elsewhere(mine) || stopping_"
+    "missed = stopping_")
+sim_mutant(publishes_without_waking scheduler
+    "global_.push(&fiber)"
+    "return global_.push(&fiber)")
+sim_mutant(waker_does_not_look_again scheduler
+    "while (!global_.empty())"
+    "while (false)")
+sim_mutant(who_was_woken_does_not_search scheduler
+    "mine.searching = !mine.asleep.exchange("
+    "mine.asleep.exchange(")
+
+# Hand-off and return
+sim_mutant(monitor_takes_back_what_the_machine_said monitor
+    "stuck->taken_from.store(false, "
+    "stuck->gave_away.store(false, ")
+sim_mutant(machine_returns_without_comparing processor
+    "word_.compare_exchange_strong(expected, expected & ~kUser, "
+    "spindle::sim::looks_and_then_stores(word_, expected, expected & ~kUser, ")
+sim_mutant(fiber_is_published_upon_its_stack machine
+    "publish_ = fiber;"
+    "scheduler_.publish(*fiber);")
+
+# Shutdown
+sim_mutant(connections_are_counted_too_early monitor
+    "scheduler_.all_accepting_ended() && scheduler_.connections() == 0"
+    "scheduler_.connections() == 0 && scheduler_.all_accepting_ended()")
+sim_mutant(machine_misses_the_end scheduler
+    "if (machines_end_) machine"
+    "if (false) machine")
+sim_mutant(stop_wakes_nobody scheduler
+    "stopping_.store(true, "
+    "return stopping_.store(true, ")
