@@ -11,14 +11,13 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
-#include <mutex>
 
 #include "runtime/fiber/stacks.hpp"
 
 namespace spindle::runtime {
 namespace {
 
-struct sigaction before{};  // what SIGSEGV did before; written once, before the handler is installed
+struct sigaction before{};  // what SIGSEGV did before; written before the handler is installed
 std::atomic<AskStackUser> ask_stack_user{nullptr};
 
 /// The stack that the kernel or pthreads gave the thread.
@@ -105,16 +104,16 @@ void on_fault(int signal, siginfo_t* info, void*) {
 
 void install_overflow_reporter(AskStackUser ask) {
     ask_stack_user.store(ask, std::memory_order_release);
-    static std::once_flag once;
-    std::call_once(once, [] {
-        (void)guarded_stack_size(nullptr);  // its lazily made page size, outside of the handler
-        ::sigaction(SIGSEGV, nullptr, &before);
-        struct sigaction action{};
-        action.sa_sigaction = on_fault;
-        action.sa_flags = SA_SIGINFO | SA_ONSTACK;
-        ::sigemptyset(&action.sa_mask);
-        ::sigaction(SIGSEGV, &action, nullptr);
-    });
+    struct sigaction present{};
+    ::sigaction(SIGSEGV, nullptr, &present);
+    if (present.sa_sigaction == on_fault) return;
+    (void)guarded_stack_size(nullptr);  // its lazily made page size, outside of the handler
+    before = present;
+    struct sigaction action{};
+    action.sa_sigaction = on_fault;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+    ::sigemptyset(&action.sa_mask);
+    ::sigaction(SIGSEGV, &action, nullptr);
 }
 
 AlternateSignalStack::AlternateSignalStack() {

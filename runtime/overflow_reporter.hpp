@@ -4,7 +4,7 @@
 //
 // A handler that overflows its stack hits the guard page beneath, a fiber's or a thread's; the signal needs
 // another stack to be handled on. Every thread that runs handlers holds an AlternateSignalStack; the
-// reporter itself is installed once a process. Faults that are no overflow go where they would have gone
+// reporter itself is installed for the process. Faults that are no overflow go where they would have gone
 // without it.
 #pragma once
 
@@ -22,9 +22,9 @@ struct StackUser {
 /// Who runs on the calling thread. Called in the signal handler.
 using AskStackUser = StackUser (*)() noexcept;
 
-/// Installs the SIGSEGV handler, once a process; later calls only replace `ask`, which may be null. On a fault in
-/// a guard page the handler writes one line to standard error and aborts (the core dump shows the overflowing
-/// frames).
+/// Installs the SIGSEGV handler, unless it is installed now; `ask` replaces an earlier one and may be null. By one
+/// thread at a time. On a fault in a guard page the handler writes one line to standard error and aborts (the core
+/// dump shows the overflowing frames).
 void install_overflow_reporter(AskStackUser ask);
 
 /// An alternate signal stack for the calling thread, for as long as the object lives. Made and

@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "runtime/fiber/overflow_reporter.hpp"
+#include "runtime/fiber/fiber_dump.hpp"
+#include "runtime/fiber/stack_trimmer.hpp"
 #include "runtime/fiber/thread_slice.hpp"
+#include "runtime/overflow_reporter.hpp"
 #include "tests/sim/virtual_threads.hpp"
 
 namespace spindle::sim {
@@ -43,8 +45,13 @@ int sched_getaffinity(pid_t, std::size_t, cpu_set_t*) noexcept { return -1; }
 namespace spindle::runtime {
 
 void set_thread_slice(std::chrono::nanoseconds) noexcept {}
-void install_overflow_reporter() {}
+void install_overflow_reporter(AskStackUser) {}
 AlternateSignalStack::AlternateSignalStack() = default;
 AlternateSignalStack::~AlternateSignalStack() = default;
+
+// What looks at fibers from outside.
+StackTrimmer::StackTrimmer(Scheduler& scheduler) : scheduler_(scheduler) {}
+StackTrimmer::~StackTrimmer() = default;
+void dump_fibers(Scheduler&, const DumpLine&) {}
 
 }  // namespace spindle::runtime

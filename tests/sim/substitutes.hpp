@@ -4,7 +4,7 @@
 // standard's names then mean what primitives.hpp has instead, and the ring is substitutes/runtime/reactor.
 // Not a line of the code under test knows of it.
 //
-// What is included here is not explored: its atomics are figures, which decide nothing.
+// What is included here is not explored: its atomics are figures and what dumps show, which decide nothing.
 //
 // Rejected: aliases for these types in runtime/fiber (as tokio has for loom), which everybody would have to
 // remember; a model of the code (tests/model has one), which may be right where the code is wrong.
@@ -17,6 +17,7 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <ctime>
 #include <deque>
@@ -31,6 +32,8 @@
 #include <vector>
 
 #include "runtime/backend.hpp"
+#include "runtime/fiber/inspection.hpp"
+#include "runtime/fiber/stack_trimmer.hpp"
 #include "runtime/fiber/stacks.hpp"
 #include "runtime/io.hpp"
 #include "runtime/run_meter.hpp"

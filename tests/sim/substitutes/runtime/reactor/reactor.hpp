@@ -53,6 +53,7 @@ class Reactor {
     [[nodiscard]] bool has_task_work() const noexcept { return false; }
     [[nodiscard]] bool has_due_timer(std::uint64_t) const noexcept { return !due_.empty(); }
     [[nodiscard]] unsigned in_flight() const noexcept { return in_flight_; }
+    [[nodiscard]] std::uint64_t now() const noexcept { return 0; }
     struct Buffers {
         [[nodiscard]] static unsigned outstanding() noexcept { return 0; }
     };
