@@ -56,6 +56,8 @@ struct Timeouts {
     std::chrono::nanoseconds body{};
     std::chrono::nanoseconds idle{};
     std::chrono::nanoseconds write{};
+    std::chrono::nanoseconds handler{};
+    std::chrono::nanoseconds half_closed{};
     std::chrono::nanoseconds drain{};
 };
 

@@ -267,6 +267,11 @@ std::vector<Option<Config>> make_config_options() {
          "A connection without a request is closed after it."},
         {"timeouts", "write", duration<C>(MEMBER(timeouts.write), 60s, 10ms, 24h), "both",
          "A client that takes no byte of a response for that long is cut off."},
+        {"timeouts", "handler", duration<C>(MEMBER(timeouts.handler), 0ns, 0ns, 24h), "both",
+         "A handler's waits end that long after its begin, and further ones at once; 0s is no limit."},
+        {"timeouts", "half_closed", duration<C>(MEMBER(timeouts.half_closed), 5s, 0ns, 24h), "both",
+         "A client that has sent FIN and does not receive may be gone: a handler that waits is cancelled after it; 0s "
+         "is never."},
         {"timeouts", "drain", duration<C>(MEMBER(timeouts.drain), 30s, 0ns, 24h), "both",
          "On a stop signal, the server ends within it; what is left 1s before (or at half of it) is cancelled."},
         {"log", "level", choice<C>(MEMBER(log.level), 2, {"trace", "debug", "info", "warning", "error", "off"}), "both",

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <span>
@@ -39,6 +40,7 @@ struct Teardown {
     std::uint64_t buffers = 0;
     std::uint64_t fibers = 0;
     std::uint64_t operations = 0;
+    std::uint64_t flows = 0;  ///< spawned, not ended; under fiber they are among the fibers too
 };
 
 struct Service {
@@ -53,6 +55,12 @@ struct Service {
     /// Called on an auxiliary thread when a flow did not end even after it was cancelled (a handler that
     /// never comes back): must end the process. Null: std::_Exit(0).
     std::function<void()> abandon;
+    /// A flow for tests and benchmarks, spawned on the worker that is ready last, after on_ready. Without
+    /// listeners its end begins the drain, as the end of main() ends a program; with listeners, and without
+    /// `main`, run() waits for request_drain().
+    std::function<task<void>()> main;
+    /// What a spawned flow threw and did not catch, on a runtime thread. Null: std::terminate().
+    std::function<void(const char* route, std::exception_ptr what)> on_exception;
 };
 
 /// A drain's course: flows that are left are cancelled while there is time for them to end, and the process

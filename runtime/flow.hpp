@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What a backend keeps of each flow of control so that it can be seen: number, route, state and since
-// when. A Flow lives in the promise of the flow's root coroutine (40 bytes a connection); the registry
+// when. A Flow lives in the promise of the flow's root coroutine (48 bytes a connection); the registry
 // links all of them, so that a dump finds those that nobody else holds: whoever waits is known only to
 // its operation.
 #pragma once
@@ -14,6 +14,8 @@
 #include <span>
 
 namespace spindle::runtime {
+
+class Scope;
 
 /// Written by one thread at a time, readable by any; values may lag. Costs what a plain variable does.
 template <typename T>
@@ -64,6 +66,7 @@ class Flow {
 
     std::uint64_t id = 0;      ///< from 1, unique in the process; by FlowRegistry::add
     Shown<const char*> route;  ///< of the handler it is in; null: in the connection loop
+    Scope* scope = nullptr;    ///< bounds its waits (scope.hpp); its own
 
   private:
     friend class FlowRegistry;
@@ -75,7 +78,7 @@ class Flow {
     Flow* newer_ = nullptr;  // by the registry's mutex, as is the next
     Flow* older_ = nullptr;
 };
-static_assert(sizeof(Flow) == 40);  // each connection has one; eight more cost sixteen of the event loop's 504
+static_assert(sizeof(Flow) == 48);  // each connection has one; eight more cost sixteen of the event loop's 504
 
 /// All flows there are, in as many lists as workers ask for; each has a mutex, taken at birth and death of
 /// a flow (two uncontended locks, 30-40 ns a connection) and for a few flows at a time by a walk.

@@ -14,7 +14,7 @@ WorkerIdentity current_identity() noexcept {
 
 Result<void> SleepAwaiter::await_resume() noexcept {
     const std::int32_t result = finish();
-    if (result == -ETIMEDOUT) return {};
+    if (result == -ETIMEDOUT && !cut_) return {};
     return failure(-result);
 }
 

@@ -22,6 +22,7 @@
 #include <linux/openat2.h>
 
 #include "runtime/error.hpp"
+#include "runtime/scope.hpp"
 #include "runtime/wait_awaiter.hpp"
 #include "runtime/worker.hpp"
 
@@ -45,7 +46,8 @@ class HandlerScope {
     HandlerScope& operator=(const HandlerScope&) = delete;
 };
 
-/// co_await → Result<void>; at least that long, in steps of 1 ms. Holds no thread. ECANCELED: stopping.
+/// co_await → Result<void>; at least that long, in steps of 1 ms. Holds no thread. ECANCELED: stopping, or the
+/// scope was cancelled; ETIMEDOUT: the scope's deadline came first.
 class SleepAwaiter final : public WaitAwaiter {
   public:
     explicit SleepAwaiter(std::chrono::nanoseconds duration) noexcept : WaitAwaiter(duration) {}
@@ -101,8 +103,9 @@ class OpenAwaiter final : public WaitAwaiter {
 }
 
 /// co_await → Result<what f returns>. Runs f where blocking harms nobody: on the pool under `event_loop`,
-/// on this thread with the processor given away under `fiber`. EAGAIN: the pool's queue is full. What f
-/// throws is rethrown.
+/// on this thread with the processor given away under `fiber`. EAGAIN: the pool's queue is full; ECANCELED or
+/// ETIMEDOUT: the scope had ended before. What f does is not interrupted, what it throws is rethrown. It runs
+/// on no worker: it may not wait, but it may notify (send on a channel, end a wait group).
 template <typename F>
 class BlockingAwaiter : BlockingJob {
   public:
@@ -113,7 +116,8 @@ class BlockingAwaiter : BlockingJob {
     }
     bool await_ready() noexcept {
         current_worker().enter_runtime();
-        return current_worker().run_blocking_here(*this);
+        refused_ = Scope::refuses(current_worker().scope());
+        return refused_ != 0 || current_worker().run_blocking_here(*this);
     }
     bool await_suspend(std::coroutine_handle<> coroutine) noexcept {
         queued_ = current_worker().queue_blocking(*this, coroutine);
@@ -121,6 +125,7 @@ class BlockingAwaiter : BlockingJob {
     }
     Result<Value> await_resume() {
         current_worker().leave_runtime();
+        if (refused_ != 0) return failure(refused_);
         if (!queued_) return failure(EAGAIN);
         if (exception_) std::rethrow_exception(exception_);
         if constexpr (std::is_void_v<Value>) return {};
@@ -140,6 +145,7 @@ class BlockingAwaiter : BlockingJob {
     F f_;
     std::optional<std::conditional_t<std::is_void_v<Value>, char, Value>> value_;
     std::exception_ptr exception_;
+    int refused_ = 0;
     bool queued_ = true;
 };
 template <typename F>

@@ -10,6 +10,7 @@
 #include <array>
 #include <new>
 
+#include "runtime/scope.hpp"
 #include "runtime/worker.hpp"
 
 namespace spindle::runtime {
@@ -33,7 +34,7 @@ Socket::Socket(int descriptor) noexcept : descriptor_(descriptor) {
     receive_.socket = this;
 }
 
-Socket::~Socket() { CHECK_THAT(descriptor_ < 0 && !receive_.in_flight); }
+Socket::~Socket() { CHECK_THAT(descriptor_ < 0 && !receive_.in_flight && watch_ == nullptr); }
 
 // ---- receiving
 
@@ -47,6 +48,12 @@ bool Socket::ReceiveAwaiter::await_ready() noexcept {
     Worker& worker = current_worker();
     Reactor& reactor = worker.reactor();
     socket_.receive_.overtaken = false;
+    if (Scope* const scope = idle_ ? nullptr : worker.scope()) {
+        refused_ = Scope::refuses(scope);
+        if (refused_ == 0) refused_ = Scope::begin_wait(scope, socket_.receive_);
+        if (refused_ != 0) return true;
+        scoped_ = true;
+    }
     if (reactor.stopping() || (idle_ && reactor.draining())) {
         socket_.receive_.ended = Fired::cancelled;
         return true;
@@ -65,12 +72,15 @@ void Socket::ReceiveAwaiter::await_suspend(std::coroutine_handle<> coroutine) no
 void Socket::ReceiveAwaiter::start() noexcept {
     socket_.waiting_ = true;
     if (!socket_.receive_.in_flight) socket_.arm();
-    socket_.reactor_->start_timer(socket_.receive_, timeout_, idle_);
+    bool cut = false;
+    const auto timeout = scoped_ ? Scope::limit(current_worker().scope(), timeout_, cut) : timeout_;
+    socket_.reactor_->start_timer(socket_.receive_, timeout, idle_);
     socket_.receive_.fire = timer_fired;
 }
 
 Result<Received> Socket::ReceiveAwaiter::await_resume() noexcept {
-    Result<Received> taken = socket_.take();
+    if (scoped_) Scope::end_wait(current_worker().scope());
+    Result<Received> taken = refused_ == 0 ? socket_.take() : failure(refused_);
     current_worker().leave_runtime();
     return taken;
 }
@@ -244,6 +254,17 @@ int Socket::unsent_bytes() const noexcept {
 
 void Socket::shut_down_sending() noexcept { ::shutdown(descriptor_, SHUT_WR); }
 
+// ---- the peer
+
+void Socket::watch_peer(Scope& scope, Heed heed, std::chrono::nanoseconds half_closed) {
+    if (watch_ == nullptr) watch_ = new PeerWatch(descriptor_, half_closed);
+    watch_->attach(scope, heed);
+}
+
+void Socket::unwatch_peer() noexcept {
+    if (watch_ != nullptr) watch_->detach();
+}
+
 // ---- closing
 
 Socket::CloseAwaiter Socket::close() noexcept { return CloseAwaiter(*this); }
@@ -257,6 +278,11 @@ void Socket::CloseAwaiter::await_suspend(std::coroutine_handle<> coroutine) noex
 
 void Socket::CloseAwaiter::await_resume() noexcept {
     socket_.release_all();
+    if (socket_.watch_ != nullptr) {
+        // The poll holds the file until it has ended: without this the peer would learn of the end only then.
+        ::shutdown(socket_.descriptor_, SHUT_RDWR);
+        std::exchange(socket_.watch_, nullptr)->end();
+    }
     ::close(std::exchange(socket_.descriptor_, -1));
 }
 

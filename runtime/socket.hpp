@@ -18,6 +18,7 @@
 #include <sys/uio.h>
 
 #include "runtime/error.hpp"
+#include "runtime/peer_watch.hpp"
 #include "runtime/reactor/operation.hpp"
 #include "runtime/reactor/reactor.hpp"
 #include "runtime/task.hpp"
@@ -69,7 +70,7 @@ class Socket {
     [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
 
     /// Awaitable: Result<Received>. Errors: ETIMEDOUT; ECANCELED (the worker drains and `idle` was said,
-    /// or it stops); ECONNRESET and the like. Zero timeout: none.
+    /// or it stops); ECONNRESET and the like. Zero timeout: none. What is `idle` waits in no scope.
     class ReceiveAwaiter;
     [[nodiscard]] ReceiveAwaiter receive(std::chrono::nanoseconds timeout, bool idle = false) noexcept;
 
@@ -83,6 +84,13 @@ class Socket {
 
     /// All of it; each byte that the peer takes restarts the time-out.
     [[nodiscard]] task<Result<void>> send_all(std::string_view bytes, std::chrono::nanoseconds timeout);
+
+    /// Cancels `scope` when the peer goes away (peer_watch.hpp), until unwatch_peer(). From a wait on, in the
+    /// runtime. `half_closed` counts from the first call.
+    void watch_peer(Scope& scope, Heed heed, std::chrono::nanoseconds half_closed);
+    void unwatch_peer() noexcept;
+    /// What watch_peer() would have cancelled a scope for has happened; false as long as nobody watched.
+    [[nodiscard]] bool peer_gone(Heed heed) const noexcept { return watch_ != nullptr && watch_->gone(heed); }
 
     /// Sends FIN; receiving goes on.
     void shut_down_sending() noexcept;
@@ -112,6 +120,7 @@ class Socket {
 
     Receive receive_{};
     Reactor* reactor_ = nullptr;  // of the receive that is armed and of the queued buffers
+    PeerWatch* watch_ = nullptr;  // from the first handler that waited
     char* own_buffer_ = nullptr;  // heap, when the ring had no buffer
     std::uint32_t own_size_ = 0;
     std::uint32_t queue_head_ = BufferRing::kNone;
@@ -138,6 +147,8 @@ class Socket::ReceiveAwaiter {
     Socket& socket_;
     std::chrono::nanoseconds timeout_;
     bool idle_;
+    bool scoped_ = false;  // registered in the flow's scope
+    int refused_ = 0;
 };
 
 class Socket::CloseAwaiter {

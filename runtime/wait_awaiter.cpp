@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/wait_awaiter.hpp"
 
+#include "runtime/scope.hpp"
 #include "runtime/worker.hpp"
 
 namespace spindle::runtime {
@@ -8,12 +9,17 @@ namespace spindle::runtime {
 bool WaitAwaiter::await_ready() noexcept {
     current_worker().enter_runtime();
     Worker& worker = current_worker();
-    if (worker.reactor().stopping()) {
-        wait_.result = -ECANCELED;
+    Scope* const scope = worker.scope();
+    int refused = worker.reactor().stopping() ? ECANCELED : Scope::refuses(scope);
+    if (refused == 0) refused = Scope::begin_wait(scope, wait_);
+    if (refused != 0) {
+        cut_ = true;
+        wait_.result = -refused;
         return true;
     }
+    scoped_ = scope != nullptr;
     if (!worker.must_park() || !worker.prepare_park(wait_.waiter)) return false;
-    start(worker.reactor());
+    start(worker);
     worker.park();
     return true;
 }
@@ -21,15 +27,16 @@ bool WaitAwaiter::await_ready() noexcept {
 void WaitAwaiter::await_suspend(std::coroutine_handle<> coroutine) noexcept {
     Worker& worker = current_worker();
     worker.suspend(wait_.waiter, coroutine);
-    start(worker.reactor());
+    start(worker);
 }
 
-void WaitAwaiter::start(Reactor& reactor) noexcept {
-    file(reactor);
-    reactor.start_timer(wait_, timeout_);
+void WaitAwaiter::start(Worker& worker) noexcept {
+    file(worker.reactor());
+    worker.reactor().start_timer_from_now(wait_, Scope::limit(worker.scope(), timeout_, cut_));
 }
 
 std::int32_t WaitAwaiter::finish() noexcept {
+    if (scoped_) Scope::end_wait(current_worker().scope());
     current_worker().leave_runtime();
     return wait_.result;
 }

@@ -31,9 +31,11 @@ class WaitAwaiter {
     [[nodiscard]] std::int32_t finish() noexcept;
 
     Wait wait_{};
+    bool cut_ = false;  ///< the time limit was a scope's deadline, nearer than the wait's own
 
   private:
-    void start(Reactor& reactor) noexcept;
+    void start(Worker& worker) noexcept;
+    bool scoped_ = false;  // registered in the flow's scope
     std::chrono::nanoseconds timeout_;
 };
 

@@ -6,23 +6,40 @@
 // comes first.
 #pragma once
 
+#include <atomic>
 #include <coroutine>
 #include <cstdint>
 
 #include "runtime/run_meter.hpp"
+#include "runtime/task.hpp"
 #include "runtime/worker_counters.hpp"
 
 namespace spindle::runtime {
 
 class Reactor;
 class Flow;
+class Scope;
 struct Fiber;
 
 /// Who is continued when a wait ends. Filled by Worker::suspend or Worker::park.
 struct Waiter {
     std::coroutine_handle<> coroutine;  ///< event_loop: resumed directly
-    Fiber* fiber = nullptr;             ///< fiber: made runnable
-    Flow* flow = nullptr;               ///< event_loop: whose coroutine it is
+    union {                             // every connection has one
+        Flow* flow = nullptr;           ///< event_loop: whose coroutine it is
+        Fiber* fiber;                   ///< fiber: made runnable
+    };
+};
+
+/// One that other flows may continue.
+struct FlowWaiter : Waiter {
+    FlowWaiter* next = nullptr;        ///< event_loop: whichever list of those to be continued holds it
+    std::uint64_t runnable_since = 0;  ///< event_loop: while it stands there; CycleClock
+};
+
+/// What is to happen as soon as a flow that waits has left its stack or its coroutine. Before that nobody
+/// may continue it, and whoever ends a wait from another thread must know which comes first.
+struct Departure {
+    void (*left)(Departure&) noexcept = nullptr;
 };
 
 /// Work that may block its thread. Lives in the frame that awaits it.
@@ -30,6 +47,21 @@ struct BlockingJob {
     void (*run)(BlockingJob&) noexcept = nullptr;
     BlockingJob* next = nullptr;
     Waiter waiter;
+};
+
+/// Spawned flows, counted where they begin and where they end, which may be two workers. Any number may
+/// be summed without a lock: read every `ended` before any `begun`, and if the sums are equal there was a
+/// moment without flows.
+class FlowCount {
+  public:
+    void begin() noexcept { begun_.store(begun_.load(std::memory_order_relaxed) + 1, std::memory_order_release); }
+    void end() noexcept { ended_.store(ended_.load(std::memory_order_relaxed) + 1, std::memory_order_release); }
+    [[nodiscard]] std::uint64_t begun() const noexcept { return begun_.load(std::memory_order_acquire); }
+    [[nodiscard]] std::uint64_t ended() const noexcept { return ended_.load(std::memory_order_acquire); }
+
+  private:
+    std::atomic<std::uint64_t> begun_{0};  // written by the worker alone, as is the next
+    std::atomic<std::uint64_t> ended_{0};
 };
 
 class Worker {
@@ -52,6 +84,9 @@ class Worker {
     virtual void begin_handler(const char* route) noexcept = 0;
     /// User code ended. Continues perhaps on another worker; so do the next two.
     virtual void end_handler() noexcept = 0;
+    /// The scope that bounds the waits of the running flow, or null; see scope.hpp. Also from inside a handler.
+    [[nodiscard]] virtual Scope* scope() const noexcept = 0;
+    virtual void set_scope(Scope* scope) noexcept = 0;
     /// An awaitable inside a handler needs the runtime, and then goes back. No effect elsewhere.
     virtual void enter_runtime() noexcept = 0;
     virtual void leave_runtime() noexcept = 0;
@@ -63,6 +98,23 @@ class Worker {
     [[nodiscard]] virtual bool prepare_park(Waiter& waiter) noexcept = 0;
     /// Keeps the stack and runs others until wake(waiter). Returns perhaps on another thread and worker.
     virtual void park() noexcept = 0;
+
+    /// Readied, but there is nothing to wait for after all.
+    virtual void unprepare_park() noexcept = 0;
+    /// Between suspend() or prepare_park() and the leaving: calls `departure.left` once it is done.
+    virtual void on_departure(Departure& departure) noexcept = 0;
+
+    /// Continues whoever waits, soon and on this worker, never inside the call. By code that runs on it.
+    virtual void make_runnable(FlowWaiter& waiter) noexcept = 0;
+    /// The same, behind all others.
+    virtual void make_runnable_last(FlowWaiter& waiter) noexcept = 0;
+    /// The same from any thread, also one that is no worker.
+    virtual void make_runnable_from_outside(FlowWaiter& waiter) noexcept = 0;
+
+    /// Begins a flow on this worker; see spawn.hpp.
+    virtual void spawn(task<void> flow, const char* route) = 0;
+    /// The last words of a spawned flow, perhaps on another worker than where it began.
+    virtual void end_spawned() noexcept = 0;
 
     /// Runs the job on this thread, the worker given away meanwhile; false where that cannot be.
     [[nodiscard]] virtual bool run_blocking_here(BlockingJob& job) noexcept = 0;
@@ -76,6 +128,7 @@ class Worker {
     const char* const backend;
     WorkerCounters& counters;
     RunMeter meter{counters};
+    FlowCount flows;
 
   protected:
     ~Worker() = default;

@@ -15,6 +15,7 @@
 #include "runtime/reactor/acceptor.hpp"
 #include "runtime/reactor/reactor.hpp"
 #include "runtime/root.hpp"
+#include "runtime/spawned_flow.hpp"
 #include "runtime/worker.hpp"
 
 #include <sys/syscall.h>
@@ -23,6 +24,10 @@
 namespace spindle::runtime {
 
 namespace {
+
+struct SpawnedFlow : Flow {
+    FlowWaiter start;
+};
 
 class EventLoop final : public Backend, public Worker, public AcceptSink {
   public:
@@ -52,15 +57,29 @@ class EventLoop final : public Backend, public Worker, public AcceptSink {
         current_->route = nullptr;
         pulse_.route.store(nullptr, std::memory_order_relaxed);
     }
+    Scope* scope() const noexcept override { return current_->scope; }
+    void set_scope(Scope* scope) noexcept override { current_->scope = scope; }
     void enter_runtime() noexcept override {}
     void leave_runtime() noexcept override {}
     bool must_park() const noexcept override { return false; }
     bool prepare_park(Waiter&) noexcept override { return false; }
     void park() noexcept override {}
+    void unprepare_park() noexcept override {}
+    void on_departure(Departure& departure) noexcept override { departure.left(departure); }  // all run later
+    void make_runnable(FlowWaiter& waiter) noexcept override;
+    void make_runnable_last(FlowWaiter& waiter) noexcept override { make_runnable(waiter); }
+    void make_runnable_from_outside(FlowWaiter& waiter) noexcept override;
+    void spawn(task<void> flow, const char* route) override;
+    void end_spawned() noexcept override {
+        flows_.remove(*current_);
+        flows.end();
+    }
     bool run_blocking_here(BlockingJob&) noexcept override { return false; }
     bool queue_blocking(BlockingJob& job, std::coroutine_handle<> coroutine) noexcept override;
 
   private:
+    static constexpr unsigned kReadyMax = 256;  ///< continued between two looks at the ring
+
     // AcceptSink
     bool may_accept() noexcept override;
     void accepted(int descriptor) noexcept override;
@@ -72,15 +91,19 @@ class EventLoop final : public Backend, public Worker, public AcceptSink {
         pulse_.route.store(route, std::memory_order_relaxed);
         meter.in(route);
     }
-    void resume(Flow& flow, std::coroutine_handle<> coroutine) noexcept;
+    void resume(Flow& flow, std::coroutine_handle<> coroutine, std::uint64_t runnable_since) noexcept;
     void tell_end_of_stall(std::uint64_t callback, const char* route, std::uint64_t ran) noexcept;
     void serve_surplus() noexcept;
     void collect_blocking() noexcept;
+    void collect_from_outside() noexcept;
+    void run_ready() noexcept;
     void begin_drain() noexcept;
     void check_drain() noexcept;
     [[nodiscard]] std::uint64_t connections() const noexcept {
         return counters.accepted.read() - counters.closed.read();
     }
+    [[nodiscard]] std::uint64_t spawned() const noexcept { return flows.begun() - flows.ended(); }
+    [[nodiscard]] std::uint64_t all_flows() const noexcept { return connections() + spawned(); }
 
     const EventLoopOptions options_;
     const std::uint64_t lag_warning_ = static_cast<std::uint64_t>(options_.lag_warning.count());
@@ -100,6 +123,9 @@ class EventLoop final : public Backend, public Worker, public AcceptSink {
     std::optional<Watchdog> watchdog_;
     std::optional<BlockingPool> pool_;
     std::atomic<BlockingJob*> blocking_done_{nullptr};  // pushed by pool threads, exchanged by the loop
+    FlowWaiter* ready_head_ = nullptr;                  // to be continued; oldest first
+    FlowWaiter* ready_tail_ = nullptr;
+    std::atomic<FlowWaiter*> ready_outside_{nullptr};  // pushed by other threads, exchanged by the loop; newest first
     Teardown teardown_;
 };
 
@@ -141,10 +167,13 @@ Result<void> EventLoop::run(const Service& service) {
     meter.resume();
     for (int listener : service.listeners) acceptors_.emplace_back(listener, *this).resume();
     if (service.on_ready) service.on_ready();
+    if (service.main) spawn(main_flow(service, *this), "main");
 
-    while (!drain_deadline_ || connections() > 0) {
-        reactor_->poll(Reactor::Block::until_event);
+    while (!drain_deadline_ || all_flows() > 0) {
+        reactor_->poll(ready_head_ == nullptr ? Reactor::Block::until_event : Reactor::Block::no);
         collect_blocking();
+        collect_from_outside();
+        run_ready();
         serve_surplus();
         if (drain_requested_.load(std::memory_order_relaxed) && !drain_deadline_) {
             begin_drain();
@@ -156,7 +185,7 @@ Result<void> EventLoop::run(const Service& service) {
     reactor_->shut_down();
     wake_target_.store(nullptr, std::memory_order_seq_cst);
     watchdog_.reset();
-    teardown_ = {connections(), reactor_->buffers().outstanding(), 0, reactor_->in_flight()};
+    teardown_ = {connections(), reactor_->buffers().outstanding(), 0, reactor_->in_flight(), spawned()};
     loop_thread_id_.store(0, std::memory_order_relaxed);
     set_current_worker(nullptr);
     return {};
@@ -180,9 +209,9 @@ void EventLoop::begin_drain() noexcept {
 }
 
 void EventLoop::check_drain() noexcept {
-    if (!drain_deadline_ || reactor_->stopping() || connections() == 0) return;
+    if (!drain_deadline_ || reactor_->stopping() || all_flows() == 0) return;
     if (reactor_->now() < *drain_deadline_) return;
-    counters.cut.add(connections());
+    counters.cut.add(all_flows());
     reactor_->cancel_all();
 }
 
@@ -220,7 +249,7 @@ void EventLoop::accepted(int descriptor) noexcept {
     counters.accepted.add();
     const Root<Flow> root = flow(service_->serve(descriptor));
     flows_.add(root.payload(), index);
-    resume(root.payload(), root.handle());
+    resume(root.payload(), root.handle(), meter.runnable_since());
 }
 
 void EventLoop::serve_surplus() noexcept {
@@ -254,15 +283,15 @@ void EventLoop::suspend(Waiter& waiter, std::coroutine_handle<> coroutine) noexc
     current_->enter(FlowState::waiting, reactor_->now(), index);
 }
 
-void EventLoop::wake(Waiter& waiter) noexcept { resume(*waiter.flow, waiter.coroutine); }
+void EventLoop::wake(Waiter& waiter) noexcept { resume(*waiter.flow, waiter.coroutine, meter.runnable_since()); }
 
-void EventLoop::resume(Flow& flow, std::coroutine_handle<> coroutine) noexcept {
+void EventLoop::resume(Flow& flow, std::coroutine_handle<> coroutine, std::uint64_t runnable_since) noexcept {
     flow.enter(FlowState::running, reactor_->now(), index);
     current_ = &flow;
     enter(flow.route);
     const std::uint64_t callbacks = pulse_.callbacks.load(std::memory_order_relaxed);
     pulse_.callbacks.store(callbacks + 1, std::memory_order_release);
-    meter.begin(meter.runnable_since());
+    meter.begin(runnable_since);
     coroutine.resume();
     const char* const route = meter.route();
     const std::uint64_t ran = meter.end();
@@ -281,6 +310,58 @@ void EventLoop::tell_end_of_stall(std::uint64_t callback, const char* route, std
         service_->on_stall_end(
             {backend, index, blamed == nullptr ? route : blamed, std::chrono::nanoseconds(ran), false});
     }
+}
+
+// Never inside the call: whoever wakes others, or spawns, goes on first.
+void EventLoop::make_runnable(FlowWaiter& waiter) noexcept {
+    waiter.next = nullptr;
+    waiter.runnable_since = meter.reading();
+    waiter.flow->enter(FlowState::runnable, reactor_->now(), index);
+    (ready_tail_ == nullptr ? ready_head_ : ready_tail_->next) = &waiter;
+    ready_tail_ = &waiter;
+}
+
+void EventLoop::make_runnable_from_outside(FlowWaiter& waiter) noexcept {
+    waiter.next = ready_outside_.load(std::memory_order_relaxed);
+    while (!ready_outside_.compare_exchange_weak(waiter.next, &waiter, std::memory_order_release,
+                                                 std::memory_order_relaxed)) {
+    }
+    reactor_->wake();
+}
+
+void EventLoop::collect_from_outside() noexcept {
+    FlowWaiter* newest = ready_outside_.exchange(nullptr, std::memory_order_acquire);
+    FlowWaiter* oldest = nullptr;
+    while (newest != nullptr) {
+        FlowWaiter* following = newest->next;
+        newest->next = oldest;
+        oldest = newest;
+        newest = following;
+    }
+    while (oldest != nullptr) {
+        FlowWaiter& waiter = *oldest;
+        oldest = waiter.next;
+        make_runnable(waiter);
+    }
+}
+
+void EventLoop::run_ready() noexcept {
+    for (unsigned i = 0; i < kReadyMax && ready_head_ != nullptr; ++i) {
+        FlowWaiter& waiter = *ready_head_;
+        ready_head_ = waiter.next;
+        if (ready_head_ == nullptr) ready_tail_ = nullptr;
+        resume(*waiter.flow, waiter.coroutine, waiter.runnable_since);
+    }
+}
+
+void EventLoop::spawn(task<void> flow, const char* route) {
+    const Root<SpawnedFlow> root = spawned_flow<SpawnedFlow>(*service_, std::move(flow), route);
+    SpawnedFlow& spawned = root.payload();
+    spawned.start.coroutine = root.handle();
+    spawned.start.flow = &spawned;
+    flows.begin();
+    flows_.add(spawned, index);
+    make_runnable(spawned.start);
 }
 
 bool EventLoop::queue_blocking(BlockingJob& job, std::coroutine_handle<> coroutine) noexcept {

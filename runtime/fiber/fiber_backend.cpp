@@ -57,7 +57,7 @@ Result<void> FiberBackend::run(const Service& service) {
     running_.store(true, std::memory_order_seq_cst);
     Monitor monitor(scheduler_, service, options_.handoff_after, drain_requested_);
     const StackTrimmer trimmer(scheduler_);
-    scheduler_.run(service);
+    scheduler_.run(service, *this);
     scheduler_.stacks().measure_high_water();
     running_.store(false, std::memory_order_seq_cst);
     return {};
@@ -79,7 +79,9 @@ Figures FiberBackend::figures() const {
 
 Teardown FiberBackend::teardown() const {
     Teardown left;
-    left.connections = left.fibers = scheduler_.connections();
+    left.connections = scheduler_.connections();
+    left.flows = scheduler_.spawned();
+    left.fibers = left.connections + left.flows;
     for (const auto& processor : scheduler_.processors()) {
         left.buffers += processor->reactor().buffers().outstanding();
         left.operations += processor->reactor().in_flight();

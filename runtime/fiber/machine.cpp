@@ -147,6 +147,7 @@ void run_fiber(Fiber& fiber) noexcept {
     Stack* const parked_upon = fiber.stack;
     if (parked_upon == nullptr) {
         std::exchange(fiber.coroutine, nullptr).resume();
+        this_machine().depart();  // which may be another one
         return;
     }
     Inspection::before_resuming(fiber);
@@ -160,6 +161,13 @@ void run_fiber(Fiber& fiber) noexcept {
 void Machine::settle() noexcept {
     saved_sp(stack->context).store(nullptr, std::memory_order_relaxed);  // until it is left again
     if (abandoned_ != nullptr) processor->give_stack(*std::exchange(abandoned_, nullptr));
+    depart();
+}
+
+void Machine::depart() noexcept {
+    if (departing == nullptr) return;
+    Departure& departure = *std::exchange(departing, nullptr);
+    departure.left(departure);
 }
 
 void Machine::park_running_fiber(Stack& fresh) noexcept {

@@ -19,6 +19,7 @@
 #include "runtime/fiber/context.hpp"
 #include "runtime/fiber/fiber.hpp"
 #include "runtime/fiber/stacks.hpp"
+#include "runtime/worker.hpp"
 
 namespace spindle::runtime {
 
@@ -60,9 +61,10 @@ class Machine {
 
     // Written by the machine itself; processor also by assign() while it waits.
     Processor* processor = nullptr;
-    Shown<Fiber*> fiber;          ///< the one that runs; null: the loop looks for one
-    Stack* stack = nullptr;       ///< the one it runs upon
-    std::uint64_t user_word = 0;  ///< what the processor's word was set to when user code began
+    Shown<Fiber*> fiber;             ///< the one that runs; null: the loop looks for one
+    Stack* stack = nullptr;          ///< the one it runs upon
+    std::uint64_t user_word = 0;     ///< what the processor's word was set to when user code began
+    Departure* departing = nullptr;  ///< of a flow that is about to leave its stack or coroutine
 
     std::uint64_t run_began = 0;  ///< CycleClock; of the fiber's run, 0: it is measured already
 
@@ -80,6 +82,7 @@ class Machine {
   private:
     friend void run_fiber(Fiber& fiber) noexcept;
     void settle() noexcept;
+    void depart() noexcept;
     [[nodiscard]] Stall end_own_run() noexcept;
     void tell_end(Stall stall) noexcept;
     [[noreturn]] static void loop(void*) noexcept;

@@ -190,14 +190,14 @@ void Monitor::lead_drain(Clock::time_point now) {
         scheduler_.begin_drain();
     }
     const DrainTimes times(service_.drain_timeout);
-    // In this order: until accepting has ended, a connection may come after they were counted.
-    if (scheduler_.all_accepting_ended() && scheduler_.connections() == 0) {
+    // In this order: until accepting has ended, a connection may come, and spawn a flow, after they were counted.
+    if (scheduler_.all_accepting_ended() && scheduler_.connections() == 0 && scheduler_.spawned() == 0) {
         scheduler_.stop();
     } else if (now - *drain_began_ >= times.abandon_after) {
         if (service_.abandon) service_.abandon();
         std::_Exit(0);
     } else if (now - *drain_began_ >= times.cancel_after && !std::exchange(cancelled_, true)) {
-        scheduler_.processors()[0]->counters.cut.add(scheduler_.connections());
+        scheduler_.processors()[0]->counters.cut.add(scheduler_.connections() + scheduler_.spawned());
         scheduler_.cancel_flows();
     }
 }

@@ -7,6 +7,7 @@
 #include "runtime/fiber/fairness.hpp"
 #include "runtime/fiber/machine.hpp"
 #include "runtime/fiber/scheduler.hpp"
+#include "runtime/spawned_flow.hpp"
 
 namespace spindle::runtime {
 
@@ -81,6 +82,41 @@ void Processor::rest_stacks() noexcept {
     stacks_.rest();
 }
 
+void Processor::unprepare_park() noexcept { stacks_.give(std::exchange(fresh_, nullptr)); }
+
+void Processor::on_departure(Departure& departure) noexcept { this_machine().departing = &departure; }
+
+void Processor::make_runnable(FlowWaiter& waiter) noexcept {
+    wake(waiter);
+    scheduler_.wake_one();  // which may take it, if the running fiber goes on for long
+}
+
+void Processor::make_runnable_last(FlowWaiter& waiter) noexcept {
+    waiter.fiber->enter(FlowState::runnable, reactor_->now(), index);
+    push(*waiter.fiber);
+}
+
+void Processor::make_runnable_from_outside(FlowWaiter& waiter) noexcept {
+    waiter.fiber->enter(FlowState::runnable, CycleClock::kernel_clock(), index);
+    scheduler_.publish(*waiter.fiber);
+}
+
+void Processor::spawn(task<void> flow, const char* route) {
+    const Root<Fiber> root = spawned_flow<Fiber>(scheduler_.service(), std::move(flow), route);
+    Fiber& spawned = root.payload();
+    spawned.coroutine = root.handle();
+    spawned.enter(FlowState::runnable, reactor_->now(), index);
+    flows.begin();
+    scheduler_.flows().add(spawned, index);
+    push(spawned);
+    scheduler_.wake_one();
+}
+
+void Processor::end_spawned() noexcept {
+    scheduler_.flows().remove(*this_machine().fiber);
+    flows.end();
+}
+
 void Processor::push(Fiber& fiber) noexcept {
     fiber.runnable_since = meter.runnable_since();
     take_over(fiber);
@@ -122,6 +158,10 @@ void Processor::enter_runtime() noexcept {
     machine_now.requeue_running_fiber();
 }
 
+Scope* Processor::scope() const noexcept { return this_machine().fiber->scope; }
+
+void Processor::set_scope(Scope* scope) noexcept { this_machine().fiber->scope = scope; }
+
 void Processor::leave_runtime() noexcept {
     if (this_machine().fiber->route != nullptr) enter_user();
 }
@@ -151,6 +191,7 @@ bool Processor::run_blocking_here(BlockingJob& job) noexcept {
     meter.end();
     machine_now.run_began = 0;  // what blocks from here on is no run
     machine_now.processor = nullptr;
+    set_current_worker(nullptr);
     other->assign(this);
     job.run(job);
     machine_now.requeue_running_fiber();
@@ -185,7 +226,7 @@ Root<Fiber> Processor::flow(int descriptor) {
 void Processor::start_listening() noexcept {
     if (std::exchange(listening_, true)) return;
     for (int listener : scheduler_.service().listeners) acceptors_.emplace_back(listener, *this).resume();
-    scheduler_.processor_listens();
+    scheduler_.processor_listens(*this);
 }
 
 void Processor::resume_accepting() noexcept {

@@ -39,11 +39,20 @@ class Processor final : public Worker, public AcceptSink {
     void suspend(Waiter& waiter, std::coroutine_handle<> coroutine) noexcept override;
     void begin_handler(const char* route) noexcept override;
     void end_handler() noexcept override;
+    Scope* scope() const noexcept override;
+    void set_scope(Scope* scope) noexcept override;
     void enter_runtime() noexcept override;
     void leave_runtime() noexcept override;
     bool must_park() const noexcept override;
     bool prepare_park(Waiter& waiter) noexcept override;
     void park() noexcept override;
+    void unprepare_park() noexcept override;
+    void on_departure(Departure& departure) noexcept override;
+    void make_runnable(FlowWaiter& waiter) noexcept override;
+    void make_runnable_last(FlowWaiter& waiter) noexcept override;
+    void make_runnable_from_outside(FlowWaiter& waiter) noexcept override;
+    void spawn(task<void> flow, const char* route) override;
+    void end_spawned() noexcept override;
     bool run_blocking_here(BlockingJob& job) noexcept override;
     bool queue_blocking(BlockingJob&, std::coroutine_handle<>) noexcept override { return false; }
     void refresh_figures() noexcept override;

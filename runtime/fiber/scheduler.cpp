@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include "runtime/fiber/fairness.hpp"
+#include "runtime/spawned_flow.hpp"
 
 namespace spindle::runtime {
 
@@ -24,8 +25,9 @@ Result<void> Scheduler::open() {
     return {};
 }
 
-void Scheduler::run(const Service& service) {
+void Scheduler::run(const Service& service, Backend& backend) {
     service_ = &service;
+    backend_ = &backend;
     // All before the first one runs a handler, which may need another machine: it must not get one of these.
     std::vector<Machine*> machines;
     {
@@ -229,9 +231,18 @@ void Scheduler::refresh_figures() noexcept {
 
 // ---- connections and drain
 
-void Scheduler::processor_listens() noexcept {
-    if (listening_.fetch_add(1, std::memory_order_acq_rel) + 1 == processors_.size() && service_->on_ready)
-        service_->on_ready();
+void Scheduler::processor_listens(Processor& processor) noexcept {
+    if (listening_.fetch_add(1, std::memory_order_acq_rel) + 1 < processors_.size()) return;
+    if (service_->on_ready) service_->on_ready();
+    if (service_->main) processor.spawn(main_flow(*service_, *backend_), "main");
+}
+
+std::uint64_t Scheduler::spawned() const noexcept {
+    std::uint64_t ended = 0;
+    std::uint64_t begun = 0;
+    for (const auto& processor : processors_) ended += processor->flows.ended();
+    for (const auto& processor : processors_) begun += processor->flows.begun();
+    return begun - ended;
 }
 
 // A place is taken before an accept is filed, since every processor files one: together they would pass the limit.

@@ -39,7 +39,7 @@ class Scheduler {
 
     [[nodiscard]] Result<void> open();
     /// Runs until stopped; the calling thread is the first machine.
-    void run(const Service& service);
+    void run(const Service& service, Backend& backend);
 
     /// The next fiber for `mine`, sleeping until there is one; null: the processor is to be given up for good.
     [[nodiscard]] Fiber* next(Processor& mine) noexcept;
@@ -65,7 +65,7 @@ class Scheduler {
     void wake_one() noexcept;
 
     // Connections and drain
-    void processor_listens() noexcept;
+    void processor_listens(Processor& processor) noexcept;
     [[nodiscard]] const Service& service() const noexcept { return *service_; }
     /// For one connection; false: at the limit, or draining.
     [[nodiscard]] bool take_place() noexcept;
@@ -73,6 +73,8 @@ class Scheduler {
     void connection_opened() noexcept { connections_.fetch_add(1, std::memory_order_relaxed); }
     void connection_closed() noexcept;
     [[nodiscard]] std::uint64_t connections() const noexcept { return connections_.load(std::memory_order_acquire); }
+    /// Spawned, not ended; 0 is exact if nobody else can spawn any more.
+    [[nodiscard]] std::uint64_t spawned() const noexcept;
     [[nodiscard]] bool draining() const noexcept { return draining_.load(std::memory_order_acquire); }
     [[nodiscard]] bool cancelling() const noexcept { return cancelling_.load(std::memory_order_acquire); }
     void begin_drain() noexcept;  ///< by the monitor; so the next two
@@ -108,6 +110,7 @@ class Scheduler {
     std::vector<std::unique_ptr<Processor>> processors_;
     const unsigned machines_max_;
     const Service* service_ = nullptr;
+    Backend* backend_ = nullptr;
 
     GlobalQueue<Fiber> global_;
     alignas(64) std::atomic<unsigned> sleeping_{0};

@@ -5,12 +5,17 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace spindle::runtime {
 
 namespace {
 
 constexpr std::uint64_t kNanosecondsPerTick = std::chrono::nanoseconds(Reactor::kTick).count();
+
+std::uint64_t tick_after(std::uint64_t now, std::chrono::nanoseconds duration) noexcept {
+    return (now + static_cast<std::uint64_t>(duration.count()) + kNanosecondsPerTick - 1) / kNanosecondsPerTick;
+}
 
 unsigned setup_flags(Sharing sharing) noexcept {
     const unsigned common = IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
@@ -82,12 +87,46 @@ void Reactor::cancel(Operation& operation) {
 void Reactor::start_timer(Wait& wait, std::chrono::nanoseconds timeout, bool drainable) noexcept {
     wait.fire = wait_timer_fired;
     wait.drainable = drainable;
-    // Without a deadline the wait still stands in the wheel, so that drain and stop find it.
-    const auto nanoseconds = static_cast<std::uint64_t>(timeout.count());
-    const std::uint64_t deadline =
-        timeout.count() == 0 ? UINT64_MAX / 2 : (now_ + nanoseconds + kNanosecondsPerTick - 1) / kNanosecondsPerTick;
-    wheel_.schedule(wait, deadline);
-    if (wait.deadline < next_timer()) next_timer_.store(wait.deadline, std::memory_order_relaxed);
+    start_timer(static_cast<Timer&>(wait), timeout);
+}
+
+void Reactor::start_timer(Timer& timer, std::chrono::nanoseconds timeout) noexcept {
+    // Without a deadline it still stands in the wheel, so that drain and stop find it.
+    if (timeout.count() == 0) wheel_.keep(timer);
+    else wheel_.schedule(timer, tick_after(now_, timeout));
+    if (timer.deadline != 0) expect_timer(timer.deadline);
+}
+
+void Reactor::start_timer_from_now(Wait& wait, std::chrono::nanoseconds timeout) noexcept {
+    if (timeout.count() != 0) refresh_clock();
+    start_timer(wait, timeout);
+}
+
+void Reactor::end_wait(Wait& wait) noexcept {
+    wait.unlink();
+    wait.fire(wait, Fired::cancelled);
+}
+
+void Reactor::add_sync_wait(SyncWait& wait, std::chrono::nanoseconds timeout) noexcept {
+    if (timeout.count() != 0) refresh_clock();
+    const std::uint64_t deadline = timeout.count() == 0 ? 0 : tick_after(now_, timeout);
+    sync_waits_.add(wait, now_ / kNanosecondsPerTick, deadline);
+    if (deadline != 0) expect_timer(deadline);
+}
+
+void Reactor::post(Post& post) noexcept {
+    post.next = inbox_.load(std::memory_order_relaxed);
+    while (!inbox_.compare_exchange_weak(post.next, &post, std::memory_order_release, std::memory_order_relaxed)) {
+    }
+    wake();
+}
+
+void Reactor::deliver_posts() noexcept {
+    Post* post = inbox_.exchange(nullptr, std::memory_order_acquire);
+    while (post != nullptr) {
+        Post& delivered = *std::exchange(post, post->next);
+        delivered.deliver(delivered, *this);
+    }
 }
 
 void Reactor::wait_timer_fired(Timer& timer, Fired reason) {
@@ -129,7 +168,9 @@ unsigned Reactor::poll(Block block, unsigned completions_max) {
     if (meter_ != nullptr) meter_->polled(cycles_, waits, was_away, io_uring_cq_ready(&ring_));
     const unsigned ran = reap(completions_max);
     wheel_.advance(now_ / kNanosecondsPerTick);
-    next_timer_.store(wheel_.next_expiry().value_or(kNoTimer), std::memory_order_relaxed);
+    sync_waits_.advance(now_ / kNanosecondsPerTick);
+    if (inbox_.load(std::memory_order_relaxed) != nullptr) deliver_posts();
+    next_timer_.store(next_expiry(), std::memory_order_relaxed);
     return ran;
 }
 
@@ -137,6 +178,14 @@ void Reactor::submit_and_look() noexcept {
     submit();
     if (sharing_ == Sharing::one_thread || io_uring_cq_has_overflow(&ring_) || has_task_work())
         io_uring_get_events(&ring_);
+}
+
+std::uint64_t Reactor::next_expiry() noexcept {
+    return std::min(wheel_.next_expiry().value_or(kNoTimer), sync_waits_.next_expiry().value_or(kNoTimer));
+}
+
+void Reactor::expect_timer(std::uint64_t tick) noexcept {
+    if (tick < next_timer()) next_timer_.store(tick, std::memory_order_relaxed);
 }
 
 void Reactor::submit_and_wait() noexcept {
@@ -221,11 +270,13 @@ void Reactor::cancel_all() noexcept {
     draining_ = true;
     stopping_ = true;
     wheel_.fire_all(Fired::cancelled);
+    sync_waits_.cancel_all();
 }
 
 void Reactor::shut_down() noexcept {
     closing_ = true;
     if (wake_armed_) cancel(wake_operation_);
+    deliver_posts();  // nobody posts any more
     while (in_flight_ > 0) poll(Block::until_event);
     buffers_.collect();
 }

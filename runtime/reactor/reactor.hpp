@@ -2,7 +2,7 @@
 //
 // One io_uring ring with its operations, provided buffers and timers. Owned by one thread at a time:
 // for ever by its event loop (Sharing::one_thread), or by whichever machine holds the processor
-// (Sharing::migrating). Only wake() may be called by others. Knows neither coroutines nor fibers: a
+// (Sharing::migrating). Only wake(), post() and remove_sync_wait() may be called by others. Knows neither coroutines nor fibers: a
 // completion calls its operation, which wakes its waiter through the worker.
 #pragma once
 
@@ -12,17 +12,27 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "runtime/error.hpp"
 #include "runtime/reactor/buffer_ring.hpp"
 #include "runtime/reactor/operation.hpp"
 #include "runtime/reactor/timer_wheel.hpp"
+#include "runtime/sync/wait_registry.hpp"
 
 namespace spindle::runtime {
 
 enum class Sharing : std::uint8_t {
     one_thread,  ///< SINGLE_ISSUER | DEFER_TASKRUN: cheapest, bound to the thread that made it
     migrating,   ///< COOP_TASKRUN | TASKRUN_FLAG: may be handed to another thread between calls
+};
+
+class Reactor;
+
+/// A message to whoever owns a reactor. Must stay until it is delivered.
+struct Post {
+    void (*deliver)(Post&, Reactor& to) noexcept = nullptr;
+    Post* next = nullptr;  ///< the inbox's
 };
 
 class Reactor {
@@ -59,6 +69,17 @@ class Reactor {
     /// Starts `wait`'s timer; no timer for a zero timeout.
     void start_timer(Wait& wait, std::chrono::nanoseconds timeout, bool drainable = false) noexcept;
 
+    /// Of nobody's wait: `timer.fire` is the caller's.
+    void start_timer(Timer& timer, std::chrono::nanoseconds timeout) noexcept;
+    /// That of a wait, and reads the clock first: for waits after user code, which may have computed for long.
+    void start_timer_from_now(Wait& wait, std::chrono::nanoseconds timeout) noexcept;
+    /// Ends a wait whose timer is scheduled here as if the worker stopped.
+    void end_wait(Wait& wait) noexcept;
+
+    /// The deadline (zero timeout: none) and the drain of a wait for another flow.
+    void add_sync_wait(SyncWait& wait, std::chrono::nanoseconds timeout) noexcept;
+    void remove_sync_wait(SyncWait& wait) noexcept { sync_waits_.remove(wait); }  ///< any thread
+
     enum class Block : std::uint8_t { no, until_event };
     static constexpr unsigned kCompletionsMax = 256;
     /// Submits, waits if asked (until a completion, a timer or wake()), runs at most `completions_max` completions,
@@ -67,6 +88,9 @@ class Reactor {
 
     /// Ends a blocking poll() now or the next one. Any thread; async-signal-safe.
     void wake() noexcept;
+
+    /// Delivers `post` in the next poll() and wakes the owner for it. Any thread, until shut_down().
+    void post(Post& post) noexcept;
 
     /// Waits that say they are drainable end with `drained`, now and from now on.
     void drain() noexcept;
@@ -107,6 +131,9 @@ class Reactor {
     unsigned reap(unsigned max) noexcept;
     void refresh_clock() noexcept;
     [[nodiscard]] std::uint64_t next_timer() const noexcept { return next_timer_.load(std::memory_order_relaxed); }
+    void deliver_posts() noexcept;
+    [[nodiscard]] std::uint64_t next_expiry() noexcept;
+    void expect_timer(std::uint64_t tick) noexcept;
     void arm_wake() noexcept;
     static void woken(Operation& operation, std::int32_t result, std::uint32_t flags);
     static void wait_timer_fired(Timer& timer, Fired reason);
@@ -127,12 +154,14 @@ class Reactor {
     RunMeter* meter_ = nullptr;
     std::uint64_t wake_value_ = 0;
     TimerWheel wheel_;
+    WaitRegistry sync_waits_;
     BufferRing buffers_;
     struct WakeOperation : Operation {
         Reactor* reactor;
     } wake_operation_{};
     std::atomic<std::uint64_t> next_timer_{kNoTimer};    // ticks; by the owner; early when that timer was cancelled
     alignas(64) std::atomic<bool> wake_pending_{false};  // by wake(), cleared by the owner
+    std::atomic<Post*> inbox_{nullptr};                  // pushed by anybody, emptied by the owner
 };
 
 /// Completion of a Wait: ends its timer and wakes its waiter. What `Wait::on_complete` points at.

@@ -39,6 +39,11 @@ void TimerWheel::schedule(Timer& timer, std::uint64_t deadline) noexcept {
     place(timer);
 }
 
+void TimerWheel::keep(Timer& timer) noexcept {
+    timer.deadline = 0;
+    push(kept_, timer);
+}
+
 void TimerWheel::cancel(Timer& timer) noexcept {
     if (timer.scheduled()) timer.unlink();
 }
@@ -102,6 +107,7 @@ void TimerWheel::fire_all(Fired reason) noexcept {
     for (Level& level : levels_) {
         for (Timer*& slot : level.slots) take_matching(slot, taken, reason == Fired::drained);
     }
+    take_matching(kept_, taken, reason == Fired::drained);
     fire_list(taken, reason);
 }
 

@@ -25,7 +25,7 @@ struct Timer {
 
     Timer* next = nullptr;
     Timer** link = nullptr;      ///< what points at this timer; null while not scheduled
-    std::uint64_t deadline = 0;  ///< in ticks of the wheel
+    std::uint64_t deadline = 0;  ///< in ticks of the wheel; 0: none
     Fire fire = nullptr;
     bool drainable = false;
 
@@ -41,6 +41,8 @@ class TimerWheel {
 
     /// Fires at the first advance() to a tick >= deadline; farther than kHorizon is clamped to it.
     void schedule(Timer& timer, std::uint64_t deadline) noexcept;
+    /// Never due: only fire_all() finds it.
+    void keep(Timer& timer) noexcept;
     void cancel(Timer& timer) noexcept;
 
     /// Moves to tick `now` (never back) and fires what is due. A timer is unlinked before it fires and
@@ -69,6 +71,7 @@ class TimerWheel {
 
     std::uint64_t now_ = 0;
     std::array<Level, kLevels> levels_;
+    Timer* kept_ = nullptr;
 };
 
 }  // namespace spindle::runtime

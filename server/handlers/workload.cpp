@@ -79,9 +79,6 @@ std::chrono::nanoseconds cpu_time() noexcept {
     return below + frame[0];
 }
 
-/// Stopping: the server's drain has ended before the wait did.
-Response stopped() { return Response::text(503, "the server is stopping\n"); }
-
 }  // namespace
 
 Response plaintext(Request&, Context&) { return answer("text/plain", std::string_view("Hello, World!")); }
@@ -112,7 +109,8 @@ Response cpu(Request& request, Context&) {
 task<Response> sleep(Request& request, Context&) {
     const auto milliseconds = read_parameter(request, kMilliseconds);
     if (!milliseconds) co_return refusal(request, kMilliseconds);
-    if (!co_await runtime::sleep_for(std::chrono::milliseconds(*milliseconds))) co_return stopped();
+    const auto slept = co_await runtime::sleep_for(std::chrono::milliseconds(*milliseconds));
+    if (!slept) co_return pipeline::unfinished(slept.error());
     co_return done("slept", *milliseconds, kMilliseconds.unit);
 }
 
@@ -128,6 +126,7 @@ task<Response> offload(Request& request, Context&) {
     if (!milliseconds) co_return refusal(request, kMilliseconds);
     const auto work = [milliseconds = *milliseconds] { block_thread(milliseconds); };
     const auto result = co_await runtime::blocking(work);
+    if (!result && result.error().code != EAGAIN) co_return pipeline::unfinished(result.error());
     if (!result) {
         Response busy = Response::text(503, "too much blocking work is waiting already\n");
         busy.set("Retry-After", "1");

@@ -15,6 +15,9 @@ namespace spindle::pipeline {
 
 namespace {
 
+/// In the access log only; nginx's number for it.
+constexpr std::uint16_t kClientClosedRequest = 499;
+
 std::uint64_t now() noexcept { return runtime::current_worker().reactor().now(); }
 
 // A body of known length that can stand behind its head in one send.
@@ -29,10 +32,39 @@ std::optional<std::string_view> small_body(const Response& response, std::size_t
 
 }  // namespace
 
+Response unfinished(runtime::Error error) {
+    if (error.code == ETIMEDOUT) return Response::text(503, "the request took longer than it may here\n");
+    return Response::text(503, "the server is stopping\n");
+}
+
 template <class Stream>
 Connection<Stream>::Connection(Server& server, int descriptor) : server_(server), stream_(descriptor) {
     if (server.access_log().enabled()) peer_ = PeerAddress::of(descriptor);
 }
+
+/// What a handler waits in: cancelled when the client goes away, which is watched from its first wait on.
+template <class Stream>
+class Connection<Stream>::WatchedScope {
+  public:
+    WatchedScope(Connection& connection, runtime::Heed heed) noexcept : connection_(connection), heed_(heed) {
+        scope.on_first_wait(watch, this);
+    }
+    ~WatchedScope() { connection_.stream_.unwatch_peer(); }
+    WatchedScope(const WatchedScope&) = delete;
+    WatchedScope& operator=(const WatchedScope&) = delete;
+
+    runtime::Scope scope;
+
+  private:
+    static void watch(void* self) noexcept {
+        auto& watched = *static_cast<WatchedScope*>(self);
+        Connection& connection = watched.connection_;
+        connection.stream_.watch_peer(watched.scope, watched.heed_, connection.server_.config().timeouts.half_closed);
+    }
+
+    Connection& connection_;
+    const runtime::Heed heed_;
+};
 
 // ---- the loop
 
@@ -55,9 +87,8 @@ task<void> Connection<Stream>::serve(Server& server, int descriptor) {
         }
         if (self.exchange_ == nullptr) continue;
         const bool sent = self.flush_now();
-        if (!sent || next == Next::slow || next == Next::flush) next = co_await self.serve_on(next);
+        if (!sent || (next != Next::go_on && next != Next::close)) next = co_await self.serve_on(next);
     }
-    if (next == Next::linger && !self.broken_) co_await self.linger();
     co_await self.stream_.close();
 }
 
@@ -75,6 +106,7 @@ task<typename Connection<Stream>::Next> Connection<Stream>::serve_on(Next next) 
         } else if (next == Next::flush) {
             next = take({});
         } else {
+            if (next == Next::linger) co_await linger();
             co_return next;
         }
     }
@@ -210,35 +242,56 @@ typename Connection<Stream>::Next Connection<Stream>::refuse(std::uint16_t statu
 // ---- requests that may wait
 
 /// The request at the start of exchange.input, its body perhaps behind it. What stays in this frame is what a waiting
-/// handler costs: the answer is sent by another, and g++ 12 gives each co_await's temporaries a place of their own.
+/// handler costs. g++ 12 gives every Response and every co_await's temporaries in it a place of their own: so the
+/// answer lies in the exchange, what makes one without waiting is no coroutine, and sending is another one.
 template <class Stream>
 task<typename Connection<Stream>::Next> Connection<Stream>::answer_slowly() {
     RequestBody body(*this, std::string_view(exchange_->input).substr(exchange_->parser.head_bytes()));
     const Route* route = server_.router().find(exchange_->request.path);
-    Response response;
-    if (exchange_->response) {
-        response = std::move(*exchange_->response);
-        exchange_->response.reset();
-    } else if (route == nullptr || !Router::allows(*route, exchange_->request.method)) {
-        response = respond_without_handler(route);
-    } else if (const auto* plain = std::get_if<PlainHandler>(&route->handler)) {
-        response = call_plain(*plain, *route);
-    } else {
+    if (!answer_without_waiting(route)) {
         Context context{.route = route->path.c_str(), .backend = server_.backend(), .body = &body};
         try {
-            const runtime::HandlerScope scope(context.route);
+            const runtime::HandlerScope user_code(context.route);
+            WatchedScope watched(*this, runtime::Heed::reset_and_half_close);
+            const auto limit = server_.config().timeouts.handler;
+            if (limit.count() != 0) watched.scope.set_deadline(runtime::in(limit));
+            context.scope = &watched.scope;
             task<Response> handling = std::get<CoroutineHandler>(route->handler)(exchange_->request, context);
-            response = co_await handling;
+            Response&& made = co_await handling;
+            exchange_->response = std::make_unique<Response>(std::move(made));
         } catch (...) {
-            response = server_.answer_handler_error(context.route);
+            answer_handler_error(*route);
         }
     }
-    co_return co_await send_answer(response, body, route);
+    co_return co_await send_answer(body, route);
+}
+
+/// False: a coroutine has to be asked.
+template <class Stream>
+bool Connection<Stream>::answer_without_waiting(const Route* route) {
+    std::unique_ptr<Response>& response = exchange_->response;
+    if (response != nullptr) return true;
+    if (route == nullptr || !Router::allows(*route, exchange_->request.method)) {
+        response = std::make_unique<Response>(respond_without_handler(route));
+    } else if (const auto* plain = std::get_if<PlainHandler>(&route->handler)) {
+        response = std::make_unique<Response>(call_plain(*plain, *route));
+    }
+    return response != nullptr;
 }
 
 template <class Stream>
-task<typename Connection<Stream>::Next> Connection<Stream>::send_answer(Response& response, RequestBody& body,
-                                                                        const Route* route) {
+void Connection<Stream>::answer_handler_error(const Route& route) {
+    exchange_->response = std::make_unique<Response>(server_.answer_handler_error(route.path));
+}
+
+template <class Stream>
+task<typename Connection<Stream>::Next> Connection<Stream>::send_answer(RequestBody& body, const Route* route) {
+    Response& response = *exchange_->response;
+    if (stream_.peer_gone(runtime::Heed::reset_and_half_close)) {
+        log(kClientClosedRequest, 0);
+        co_return Next::close;
+    }
+    if (body.late()) co_return refuse(503);
     if (body.broken()) co_return Next::close;
     if (body.failed()) co_return refuse(body.status());
 
@@ -264,6 +317,7 @@ template <class Stream>
 void Connection<Stream>::begin_next_request(std::string_view rest) {
     std::string kept(rest);
     exchange_->input.swap(kept);
+    exchange_->response.reset();
     begin_request();
 }
 
@@ -335,7 +389,9 @@ task<typename Connection<Stream>::Streamed> Connection<Stream>::send_stream(Resp
 template <class Stream>
 task<bool> Connection<Stream>::produce(StreamedBody& body, ResponseBody& writer, const char* route) {
     try {
-        const runtime::HandlerScope scope(route);
+        const runtime::HandlerScope user_code(route);
+        // Whoever half-closes and takes the body slowly is there.
+        WatchedScope watched(*this, runtime::Heed::reset);
         task<void> producing = body.produce(writer);
         co_await producing;
         co_return true;

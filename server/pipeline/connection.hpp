@@ -54,6 +54,7 @@ class Connection {
 
     class RequestBody;
     class ResponseBody;
+    class WatchedScope;
 
     // The loop
     runtime::task<Next> serve_on(Next next);
@@ -73,7 +74,9 @@ class Connection {
     // Requests that may wait
     runtime::task<Next> answer_slowly();
     void begin_next_request(std::string_view rest);
-    runtime::task<Next> send_answer(Response& response, RequestBody& body, const Route* route);
+    [[nodiscard]] bool answer_without_waiting(const Route* route);
+    void answer_handler_error(const Route& route);
+    runtime::task<Next> send_answer(RequestBody& body, const Route* route);
     runtime::task<bool> send_response(Response& response, bool keep_alive);
     runtime::task<bool> send_file(const http::FileBody& file);
     runtime::task<Streamed> send_stream(Response& response, bool keep_alive, RequestBody& body, const char* route);

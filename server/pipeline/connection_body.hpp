@@ -44,6 +44,8 @@ class Connection<Stream>::RequestBody final : public BodyReader {
     /// The client broke the protocol or was too slow; `status()` says how to answer.
     [[nodiscard]] bool failed() const noexcept { return failed_; }
     [[nodiscard]] std::uint16_t status() const noexcept { return http::status_of(error_); }
+    /// The handler's deadline passed while it waited for the body.
+    [[nodiscard]] bool late() const noexcept { return broken_ == ETIMEDOUT; }
     /// The client is gone or the server stops: nobody to answer.
     [[nodiscard]] bool broken() const noexcept { return broken_ != 0; }
     /// The client waits for a 100 that it will not get.
@@ -68,7 +70,8 @@ class Connection<Stream>::RequestBody final : public BodyReader {
         held_.release();
         auto received = co_await connection_.stream_.receive(connection_.server_.config().timeouts.body);
         if (!received) {
-            if (received.error().code == ETIMEDOUT) fail(http::ParseError::timed_out);
+            const bool late = runtime::Scope::refuses(runtime::current_worker().scope()) == ETIMEDOUT;
+            if (received.error().code == ETIMEDOUT && !late) fail(http::ParseError::timed_out);
             else broken_ = received.error().code;
             co_return false;
         }

@@ -20,6 +20,7 @@
 #include <variant>
 
 #include "runtime/error.hpp"
+#include "runtime/scope.hpp"
 #include "runtime/task.hpp"
 #include "server/http/request.hpp"
 #include "server/http/response.hpp"
@@ -64,7 +65,22 @@ struct Context {
     const char* route = "";      ///< the route's path, as configured
     std::string_view backend;    ///< "event_loop" or "fiber"
     BodyReader* body = nullptr;  ///< never null while a handler runs
+
+    /// Bounds what a coroutine handler waits for; null for plain ones, which cannot wait. It is cancelled when
+    /// the client goes away, and ends with timeouts.handler.
+    runtime::Scope* scope = nullptr;
+
+    /// Waits would end at once: the client is gone or the deadline has passed. For handlers that compute.
+    [[nodiscard]] bool cancelled() const noexcept { return scope != nullptr && scope->ended() != 0; }
+    /// Instead of timeouts.handler.
+    void set_deadline(runtime::Scope::Clock::time_point deadline) const noexcept {
+        if (scope != nullptr) scope->set_deadline(deadline);
+    }
 };
+
+/// The answer of a handler whose wait did not come to its end: 503, with the reason. If the client is gone,
+/// nobody will read it, and the access log says 499.
+[[nodiscard]] Response unfinished(runtime::Error error);
 
 using PlainHandler = std::function<Response(Request&, Context&)>;
 using CoroutineHandler = std::function<task<Response>(Request&, Context&)>;

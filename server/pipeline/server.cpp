@@ -40,6 +40,15 @@ runtime::Service Server::service(std::span<const int> listeners) {
                     spdlog::warn("a handler did not end within timeouts.drain; ending without it");
                     spdlog::shutdown();
                     std::_Exit(0);
+                },
+            .main = {},
+            .on_exception =
+                [this](const char* route, const std::exception_ptr& what) {
+                    try {
+                        std::rethrow_exception(what);
+                    } catch (...) {
+                        report_handler_error(route == nullptr ? "(spawned)" : route);
+                    }
                 }};
 }
 

@@ -98,8 +98,9 @@ int run_worker(const Worker& worker) {
     worker.access_log.flush();
     if (const std::uint64_t lost = worker.access_log.lost(); lost > 0)
         spdlog::warn("{} lines of the access log were lost", lost);
-    spdlog::debug("teardown: connections={} buffers={} fibers={} descriptors={} operations={}", left.connections,
-                  left.buffers, left.fibers, open_descriptors() - descriptors_before, left.operations);
+    spdlog::debug("teardown: connections={} buffers={} fibers={} descriptors={} operations={} flows={}",
+                  left.connections, left.buffers, left.fibers, open_descriptors() - descriptors_before, left.operations,
+                  left.flows);
     spdlog::debug(
         "figures: accepted={} accept_errors={} buffers_exhausted={} dispatched={} stalls={} steals={} "
         "handoffs={} handoffs_refused={} blocking_calls={} blocking_refused={} cut={} stack_bytes_max={}",

@@ -108,7 +108,9 @@ class World {
         service.listeners = std::span(&listener, 1);
         service.serve = [this](int number) { return serve(number); };
         service.connections_max = shape_.connections_max;
-        service.drain_timeout = shape_.drain == Drain::cancelling ? 200ms : 1h;
+        // It cancels after half of it and gives up after the other half, which is so many looks of the monitor that
+        // no stalls of the others last as long.
+        service.drain_timeout = shape_.drain == Drain::cancelling ? 1s : 1h;
         service.abandon = [] {
             VirtualThreads::fail("the drain gave up");
             VirtualThreads::here();

@@ -18,9 +18,9 @@ from .client import Address, Overdue
 
 _LISTENING = re.compile(r"listening on (http://\S+?:\d+|unix:\S+?)/?(?=[\s\"',;]|$)")
 _TEARDOWN = re.compile(
-    r"teardown: (connections=\d+ buffers=\d+ fibers=\d+ descriptors=\d+ operations=\d+)"
+    r"teardown: (connections=\d+ buffers=\d+ fibers=\d+ descriptors=\d+ operations=\d+ flows=\d+)"
 )
-_NOTHING_LEFT = "connections=0 buffers=0 fibers=0 descriptors=0 operations=0"
+_NOTHING_LEFT = "connections=0 buffers=0 fibers=0 descriptors=0 operations=0 flows=0"
 _BUG = re.compile(
     r"spindle: bug:|ERROR: \w*Sanitizer|WARNING: ThreadSanitizer"
     r"|runtime error:|SUMMARY: \w*Sanitizer"

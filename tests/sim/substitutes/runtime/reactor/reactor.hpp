@@ -20,6 +20,14 @@ namespace spindle::runtime {
 
 enum class Sharing : std::uint8_t { one_thread, migrating };
 
+class Reactor;
+class SyncWait;
+
+struct Post {
+    void (*deliver)(Post&, Reactor& to) noexcept = nullptr;
+    Post* next = nullptr;
+};
+
 class Reactor {
   public:
     struct Options {
@@ -40,6 +48,12 @@ class Reactor {
     }
     void cancel(Operation& operation);
     void start_timer(Wait& wait, std::chrono::nanoseconds timeout, bool drainable = false) noexcept;
+    void start_timer_from_now(Wait& wait, std::chrono::nanoseconds timeout) noexcept { start_timer(wait, timeout); }
+    // Flows here wait neither in scopes nor for each other.
+    void post(Post&) noexcept { CHECK_THAT(false); }
+    void end_wait(Wait&) noexcept { CHECK_THAT(false); }
+    void add_sync_wait(SyncWait&, std::chrono::nanoseconds) noexcept { CHECK_THAT(false); }
+    void remove_sync_wait(SyncWait&) noexcept { CHECK_THAT(false); }
     unsigned poll(Block block, unsigned completions_max = kCompletionsMax);
     void wake() noexcept;
     void drain() noexcept;
