@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What fibers cost beneath the scheduler: switching, a stack's life, and what a parked one keeps. Prints
+// What fibers cost: switching, a stack's life, what a parked one keeps; and under the scheduler, flows.hpp. Prints
 // a "name value" a line, for fibers.py, which puts Go's figures beside them.
 //
 //     spindle_fibers [PARKED]
@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "loadtest/flows.hpp"
 #include "loadtest/stopwatch.hpp"
 #include "runtime/fiber/context.hpp"
 #include "runtime/fiber/fiber.hpp"
@@ -190,6 +191,7 @@ int main(int count, char** words) {
     print("switch_2_ns", Circle(2).measure(kSwitches));
     print("switch_many_ns", Circle(kManyFibers).measure(kSwitches));
     print("stack_life_ns", life());
+    spindle::loadtest::measure_flows();
     parked_without_stack(parked);
     parked_with_stack(parked);
 }

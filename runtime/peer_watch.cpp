@@ -4,6 +4,7 @@
 #include <poll.h>
 
 #include <cerrno>
+#include <mutex>
 
 #include "runtime/scope.hpp"
 #include "runtime/sync/sync_wait.hpp"

@@ -15,10 +15,10 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <mutex>
 
 #include "runtime/reactor/operation.hpp"
 #include "runtime/reactor/reactor.hpp"
+#include "runtime/small_mutex.hpp"
 
 namespace spindle::runtime {
 
@@ -52,16 +52,16 @@ class PeerWatch : Operation, Timer, Post {
     static void half_closed_for_long(Timer& timer, Fired reason);
 
     const int descriptor_;
+    SmallMutex mutex_;
     const std::chrono::nanoseconds half_closed_;
     Reactor& reactor_;
+    Scope* scope_ = nullptr;  // by mutex_, as is the next
+    Heed heed_ = Heed::reset;
     bool in_flight_ = false;  // by the reactor's owner, as are the next two; the kernel has the poll
     bool fin_ = false;
     bool ending_ = false;
     std::atomic<bool> reset_{false};    // written under mutex_
     std::atomic<bool> expired_{false};  // written under mutex_: the peer has been half closed for long
-    std::mutex mutex_;
-    Scope* scope_ = nullptr;  // by mutex_, as is the next
-    Heed heed_ = Heed::reset;
 };
 
 }  // namespace spindle::runtime

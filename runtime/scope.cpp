@@ -2,6 +2,7 @@
 #include "runtime/scope.hpp"
 
 #include <algorithm>
+#include <mutex>
 #include <utility>
 
 #include "runtime/reactor/reactor.hpp"

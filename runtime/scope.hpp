@@ -19,10 +19,10 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 
 #include "runtime/reactor/operation.hpp"
+#include "runtime/small_mutex.hpp"
 
 namespace spindle::runtime {
 
@@ -85,7 +85,7 @@ class Scope {
     void* first_wait_with_ = nullptr;
 
     std::atomic<int> code_{0};  // written under mutex_
-    std::mutex mutex_;
+    SmallMutex mutex_;
     Wait* wait_ = nullptr;  // by mutex_, as are the next three; at most one of wait_ and sync_
     SyncWait* sync_ = nullptr;
     Reactor* home_ = nullptr;  // of wait_

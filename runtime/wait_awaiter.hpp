@@ -30,8 +30,8 @@ class WaitAwaiter {
     /// After the wait, before its result is read: back into the handler, if one awaits.
     [[nodiscard]] std::int32_t finish() noexcept;
 
-    Wait wait_{};
-    bool cut_ = false;  ///< the time limit was a scope's deadline, nearer than the wait's own
+    [[no_unique_address]] Wait wait_{};  // the flags below fit behind it
+    bool cut_ = false;                   ///< the time limit was a scope's deadline, nearer than the wait's own
 
   private:
     void start(Worker& worker) noexcept;

@@ -20,12 +20,12 @@ struct Operation {
 /// An operation, or only a time to wait for, that a flow of control waits for with a deadline.
 /// `result` is what the kernel said, or -ETIMEDOUT or -ECANCELED when the wait was ended.
 struct Wait : Operation, Timer {
-    Waiter waiter;
+    Fired ended = Fired::due;  // first those that fit behind Timer's last byte
+    bool in_flight = false;    ///< the kernel has it
+    bool overtaken = false;    ///< its timer fired: `ended` tells why
     std::int32_t result = 0;
+    Waiter waiter;
     std::uint32_t flags = 0;
-    Fired ended = Fired::due;
-    bool in_flight = false;  ///< the kernel has it
-    bool overtaken = false;  ///< its timer fired: `ended` tells why
 };
 
 }  // namespace spindle::runtime

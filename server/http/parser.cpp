@@ -65,7 +65,7 @@ struct RequestParser::Callbacks {
         RequestParser& parser = self(llhttp);
         extend(parser.request_->target, at, length);
         // Counted, since the view holds only what came last when the bytes have moved meanwhile.
-        parser.target_bytes_ += length;
+        parser.target_bytes_ += static_cast<std::uint32_t>(length);
         return parser.target_bytes_ > parser.limits_->target_bytes ? parser.refuse(ParseError::target_too_long) : 0;
     }
 

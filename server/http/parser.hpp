@@ -97,7 +97,7 @@ class RequestParser {
     std::uint64_t body_consumed_ = 0;  ///< with its framing
     std::size_t head_bytes_ = 0;
     std::size_t consumed_ = 0;
-    std::size_t target_bytes_ = 0;      ///< so far
+    std::uint32_t target_bytes_ = 0;    ///< so far
     std::uint32_t overhead_bytes_ = 0;  ///< of extensions of this chunk, or of trailers
     bool in_body_ = false;
     bool name_complete_ = false;    ///< the last field's: what comes is its value, or the next name
