@@ -11,6 +11,7 @@
 #include "runtime/event_loop/blocking_pool.hpp"
 #include "runtime/event_loop/watchdog.hpp"
 #include "runtime/flow.hpp"
+#include "runtime/inbox.hpp"
 #include "runtime/overflow_reporter.hpp"
 #include "runtime/reactor/acceptor.hpp"
 #include "runtime/reactor/reactor.hpp"
@@ -122,10 +123,10 @@ class EventLoop final : public Backend, public Worker, public AcceptSink {
     std::atomic<int> loop_thread_id_{0};  // of run(), for dumps
     std::optional<Watchdog> watchdog_;
     std::optional<BlockingPool> pool_;
-    std::atomic<BlockingJob*> blocking_done_{nullptr};  // pushed by pool threads, exchanged by the loop
-    FlowWaiter* ready_head_ = nullptr;                  // to be continued; oldest first
+    Inbox<BlockingJob> blocking_done_;  // pushed by pool threads
+    FlowWaiter* ready_head_ = nullptr;  // to be continued; oldest first
     FlowWaiter* ready_tail_ = nullptr;
-    std::atomic<FlowWaiter*> ready_outside_{nullptr};  // pushed by other threads, exchanged by the loop; newest first
+    Inbox<FlowWaiter> ready_outside_;
     Teardown teardown_;
 };
 
@@ -148,10 +149,7 @@ Result<void> EventLoop::run(const Service& service) {
     pool_.emplace(BlockingPool::Options{options_.blocking_threads, options_.blocking_queue_max}, counters,
                   [this](BlockingJob& job) {
                       counters.blocking_done.add();
-                      job.next = blocking_done_.load(std::memory_order_relaxed);
-                      while (!blocking_done_.compare_exchange_weak(job.next, &job, std::memory_order_release,
-                                                                   std::memory_order_relaxed)) {
-                      }
+                      blocking_done_.push(job);
                       reactor_->wake();
                   });
     // By the watchdog, whose clock runs also while the loop is stuck in a handler and has not seen the request.
@@ -322,27 +320,12 @@ void EventLoop::make_runnable(FlowWaiter& waiter) noexcept {
 }
 
 void EventLoop::make_runnable_from_outside(FlowWaiter& waiter) noexcept {
-    waiter.next = ready_outside_.load(std::memory_order_relaxed);
-    while (!ready_outside_.compare_exchange_weak(waiter.next, &waiter, std::memory_order_release,
-                                                 std::memory_order_relaxed)) {
-    }
+    ready_outside_.push(waiter);
     reactor_->wake();
 }
 
 void EventLoop::collect_from_outside() noexcept {
-    FlowWaiter* newest = ready_outside_.exchange(nullptr, std::memory_order_acquire);
-    FlowWaiter* oldest = nullptr;
-    while (newest != nullptr) {
-        FlowWaiter* following = newest->next;
-        newest->next = oldest;
-        oldest = newest;
-        newest = following;
-    }
-    while (oldest != nullptr) {
-        FlowWaiter& waiter = *oldest;
-        oldest = waiter.next;
-        make_runnable(waiter);
-    }
+    ready_outside_.take_all([this](FlowWaiter& waiter) { make_runnable(waiter); });
 }
 
 void EventLoop::run_ready() noexcept {
@@ -373,20 +356,10 @@ bool EventLoop::queue_blocking(BlockingJob& job, std::coroutine_handle<> corouti
 }
 
 void EventLoop::collect_blocking() noexcept {
-    BlockingJob* job = blocking_done_.exchange(nullptr, std::memory_order_acquire);
-    BlockingJob* oldest_first = nullptr;
-    while (job != nullptr) {
-        BlockingJob* following = job->next;
-        job->next = oldest_first;
-        oldest_first = job;
-        job = following;
-    }
-    while (oldest_first != nullptr) {
-        BlockingJob& done = *oldest_first;
-        oldest_first = done.next;
+    blocking_done_.take_all([this](BlockingJob& job) {
         counters.blocking_done.subtract(1);
-        wake(done.waiter);
-    }
+        wake(job.waiter);
+    });
 }
 
 }  // namespace

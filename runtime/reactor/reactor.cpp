@@ -115,18 +115,12 @@ void Reactor::add_sync_wait(SyncWait& wait, std::chrono::nanoseconds timeout) no
 }
 
 void Reactor::post(Post& post) noexcept {
-    post.next = inbox_.load(std::memory_order_relaxed);
-    while (!inbox_.compare_exchange_weak(post.next, &post, std::memory_order_release, std::memory_order_relaxed)) {
-    }
+    inbox_.push(post);
     wake();
 }
 
 void Reactor::deliver_posts() noexcept {
-    Post* post = inbox_.exchange(nullptr, std::memory_order_acquire);
-    while (post != nullptr) {
-        Post& delivered = *std::exchange(post, post->next);
-        delivered.deliver(delivered, *this);
-    }
+    inbox_.take_all([this](Post& post) { post.deliver(post, *this); });
 }
 
 void Reactor::wait_timer_fired(Timer& timer, Fired reason) {
@@ -169,7 +163,7 @@ unsigned Reactor::poll(Block block, unsigned completions_max) {
     const unsigned ran = reap(completions_max);
     wheel_.advance(now_ / kNanosecondsPerTick);
     sync_waits_.advance(now_ / kNanosecondsPerTick);
-    if (inbox_.load(std::memory_order_relaxed) != nullptr) deliver_posts();
+    if (!inbox_.empty()) deliver_posts();
     next_timer_.store(next_expiry(), std::memory_order_relaxed);
     return ran;
 }

@@ -15,6 +15,7 @@
 #include <optional>
 
 #include "runtime/error.hpp"
+#include "runtime/inbox.hpp"
 #include "runtime/reactor/buffer_ring.hpp"
 #include "runtime/reactor/operation.hpp"
 #include "runtime/reactor/timer_wheel.hpp"
@@ -161,7 +162,7 @@ class Reactor {
     } wake_operation_{};
     std::atomic<std::uint64_t> next_timer_{kNoTimer};    // ticks; by the owner; early when that timer was cancelled
     alignas(64) std::atomic<bool> wake_pending_{false};  // by wake(), cleared by the owner
-    std::atomic<Post*> inbox_{nullptr};                  // pushed by anybody, emptied by the owner
+    Inbox<Post> inbox_;
 };
 
 /// Completion of a Wait: ends its timer and wakes its waiter. What `Wait::on_complete` points at.

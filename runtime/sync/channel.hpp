@@ -66,6 +66,8 @@ class Channel {
     }
 
   private:
+    class Party;
+
     /// What came of trying to send or receive.
     struct Attempt {
         bool done = false;
@@ -127,15 +129,34 @@ class Channel {
     WaitList receivers_;
 };
 
+/// What a sender and a receiver have in common.
 template <typename T>
-class Channel<T>::SendAwaiter final : public SyncAwaiter {
+class Channel<T>::Party : public SyncAwaiter {
+  protected:
+    using SyncAwaiter::SyncAwaiter;
+    ~Party() = default;
+    /// Nothing is left to wait for.
+    bool ends_with(const Attempt& attempt) noexcept {
+        closed_ = attempt.closed;
+        return attempt.done || attempt.closed;
+    }
+    /// 0, or an errno.
+    [[nodiscard]] int end() noexcept {
+        const int ended = this->finish();
+        return closed_ ? EPIPE : ended;
+    }
+
+  private:
+    bool closed_ = false;
+};
+
+template <typename T>
+class Channel<T>::SendAwaiter final : public Party {
   public:
     SendAwaiter(Channel& channel, T& item, std::chrono::nanoseconds timeout) noexcept
-        : SyncAwaiter(timeout), channel_(channel), item_(item) {}
+        : Party(timeout), channel_(channel), item_(item) {}
     Result<void> await_resume() noexcept {
-        int ended = finish();
-        if (closed_) ended = EPIPE;
-        if (ended != 0) return failure(ended);
+        if (const int ended = this->end()) return failure(ended);
         return {};
     }
 
@@ -144,30 +165,24 @@ class Channel<T>::SendAwaiter final : public SyncAwaiter {
     bool take() noexcept override {
         const Attempt attempt = channel_.put(item_, nullptr);
         release_all(attempt.woken);
-        closed_ = attempt.closed;
-        return attempt.done || attempt.closed;
+        return this->ends_with(attempt);
     }
     bool take_or_enlist() noexcept override {
         const Attempt attempt = channel_.put(item_, this);
         if (attempt.woken != nullptr) attempt.woken->release();
-        closed_ = attempt.closed;
-        return attempt.done || attempt.closed;
+        return this->ends_with(attempt);
     }
     void delist() noexcept override { channel_.delist(channel_.senders_, *this); }
     Channel& channel_;
     T& item_;
-    bool closed_ = false;
 };
 
 template <typename T>
-class Channel<T>::ReceiveAwaiter final : public SyncAwaiter {
+class Channel<T>::ReceiveAwaiter final : public Party {
   public:
-    ReceiveAwaiter(Channel& channel, std::chrono::nanoseconds timeout) noexcept
-        : SyncAwaiter(timeout), channel_(channel) {}
+    ReceiveAwaiter(Channel& channel, std::chrono::nanoseconds timeout) noexcept : Party(timeout), channel_(channel) {}
     Result<T> await_resume() noexcept {
-        int ended = finish();
-        if (closed_) ended = EPIPE;
-        if (ended != 0) return failure(ended);
+        if (const int ended = this->end()) return failure(ended);
         return std::move(*item_);
     }
 
@@ -176,19 +191,16 @@ class Channel<T>::ReceiveAwaiter final : public SyncAwaiter {
     bool take() noexcept override {
         const Attempt attempt = channel_.get(item_, nullptr);
         release_all(attempt.woken);
-        closed_ = attempt.closed;
-        return attempt.done || attempt.closed;
+        return this->ends_with(attempt);
     }
     bool take_or_enlist() noexcept override {
         const Attempt attempt = channel_.get(item_, this);
         if (attempt.woken != nullptr) attempt.woken->release();
-        closed_ = attempt.closed;
-        return attempt.done || attempt.closed;
+        return this->ends_with(attempt);
     }
     void delist() noexcept override { channel_.delist(channel_.receivers_, *this); }
     Channel& channel_;
     std::optional<T> item_;
-    bool closed_ = false;
 };
 
 }  // namespace spindle::runtime

@@ -75,22 +75,22 @@ def a_half_closed_client_is_given_up_after_a_while(t):
     expect_logged_as_gone(t, "halfclosed")
 
 
-@behaviour(config=IMPATIENT)
-def a_half_closed_client_gets_an_answer_that_comes_soon(t):
+def expect_answer_to_half_closed(t, milliseconds: int) -> None:
     connection = t.connect()
-    connection.send(request("GET", "/sleep?ms=1"))
+    connection.send(request("GET", f"/sleep?ms={milliseconds}"))
     connection.half_close()
     check.status(connection.read_reply(), 200)
     connection.expect_end()
+
+
+@behaviour(config=IMPATIENT)
+def a_half_closed_client_gets_an_answer_that_comes_soon(t):
+    expect_answer_to_half_closed(t, milliseconds=1)
 
 
 @behaviour(config=NEVER)
 def without_a_limit_a_half_closed_client_gets_its_answer_late(t):
-    connection = t.connect()
-    connection.send(request("GET", "/sleep?ms=400"))
-    connection.half_close()
-    check.status(connection.read_reply(), 200)
-    connection.expect_end()
+    expect_answer_to_half_closed(t, milliseconds=400)
 
 
 @behaviour

@@ -121,6 +121,18 @@ task<void> wander(World& world, unsigned seed, int steps) {
     world.flows.done();
 }
 
+// All flows have ended.
+void check_nothing_lost(World& world) {
+    CHECK(world.guarded == world.additions);
+    while (true) {
+        const auto item = world.channel.try_receive();
+        if (!item) break;
+        world.received += **item;
+    }
+    CHECK(world.sent == world.received);
+    CHECK(world.inside == 0);
+}
+
 }  // namespace
 
 TEST_CASE("many flows use every primitive at once across processors") {
@@ -136,14 +148,7 @@ TEST_CASE("many flows use every primitive at once across processors") {
         }
         const Result<void> ended = co_await world.flows.wait();
         REQUIRE(ended.has_value());
-        CHECK(world.guarded == world.additions);
-        while (true) {
-            const auto item = world.channel.try_receive();
-            if (!item) break;
-            world.received += **item;
-        }
-        CHECK(world.sent == world.received);
-        CHECK(world.inside == 0);
+        check_nothing_lost(world);
         for (int i = 0; i < 3; ++i) CHECK(world.places.try_acquire());
     });
 }
@@ -176,13 +181,6 @@ TEST_CASE("flows cancelled by others at any moment lose nothing and hang nowhere
         for (unsigned i = 0; i < kFlows; ++i) spawn(cancelled_flow(i));
         const Result<void> ended = co_await world.flows.wait();
         REQUIRE(ended.has_value());
-        CHECK(world.guarded == world.additions);
-        while (true) {
-            const auto item = world.channel.try_receive();
-            if (!item) break;
-            world.received += **item;
-        }
-        CHECK(world.sent == world.received);
-        CHECK(world.inside == 0);
+        check_nothing_lost(world);
     });
 }
