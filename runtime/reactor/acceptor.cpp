@@ -15,6 +15,26 @@ bool reuses_port(int listener) noexcept {
     return ::getsockopt(listener, SOL_SOCKET, SO_REUSEPORT, &value, &size) == 0 && value != 0;
 }
 
+// Or nothing at all: no connection is there, or nobody asks any more. The network's errors: accept(2).
+bool concerns_one_connection(int error) noexcept {
+    switch (error) {
+        case EAGAIN:
+        case EINTR:
+        case ECANCELED:
+        case ECONNABORTED:
+        case EPERM:
+        case EPROTO:
+        case ENETDOWN:
+        case ENOPROTOOPT:
+        case EHOSTDOWN:
+        case ENONET:
+        case EHOSTUNREACH:
+        case EOPNOTSUPP:
+        case ENETUNREACH: return true;
+        default: return false;
+    }
+}
+
 }  // namespace
 
 Acceptor::Acceptor(int listener, AcceptSink& sink) noexcept
@@ -66,10 +86,10 @@ void Acceptor::drain_queue() noexcept {
     }
 }
 
-// ECONNABORTED and the network's errors (accept(2)) concern one connection; the others mean that the
-// process or the system has run out of something, and that trying again at once would spin.
+// The others mean that the process or the system has run out of something, or that the listener is broken: trying
+// again at once would spin.
 void Acceptor::failed(int error) noexcept {
-    if (error != EMFILE && error != ENFILE && error != ENOBUFS && error != ENOMEM) return;
+    if (concerns_one_connection(error)) return;
     current_worker().counters.accept_errors.add();
     if (scheduled() || stopped_) return;
     reactor_->start_timer(*this, kRetryAfter);
