@@ -16,6 +16,7 @@ FIGURES = {  # name: what it is
     "yield_2_ns": "give way between 2, ns",
     "yield_many_ns": "give way among 20,000, ns",
     "ping_pong_ns": "wake-up and switch by channel, ns",
+    "ping_pong_2_ns": "the same with two processors, ns",
     "life_ns": "spawn + run + end, ns",
     "light_life_ns": "the same, runtime code, ns",
     "stack_life_ns": "stack taken, run upon, given back, ns",

@@ -81,7 +81,7 @@ task<void> answer(Channel<int>& to, Channel<int>& from) {
 }
 
 /// Two flows wake each other over channels.
-task<void> ping_pong() {
+task<void> ping_pong(const char* name) {
     Channel<int> to(0);
     Channel<int> from(0);
     spawn(answer(to, from));
@@ -92,7 +92,7 @@ task<void> ping_pong() {
         const Result<int> back = co_await from.receive();
         if (!sent || !back) std::abort();
     }
-    print("ping_pong_ns", start.nanoseconds_each(2 * kPingPongs));
+    print(name, start.nanoseconds_each(2 * kPingPongs));
     to.close();
     const Result<int> closed = co_await from.receive();
     if (closed) std::abort();
@@ -154,7 +154,8 @@ task<void> wake() {
 void measure_flows() {
     run_on(1, [] { return circle("yield_2_ns", 2); });
     run_on(1, [] { return circle("yield_many_ns", kMany); });
-    run_on(1, ping_pong);
+    run_on(1, [] { return ping_pong("ping_pong_ns"); });
+    run_on(2, [] { return ping_pong("ping_pong_2_ns"); });
     run_on(1, [] { return life("life_ns", [](task<void> flow) { spawn(std::move(flow)); }); });
     run_on(1, [] { return life("light_life_ns", spawn_light); });
     run_on(2, wake);

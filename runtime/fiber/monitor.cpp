@@ -52,7 +52,7 @@ void Monitor::watch() {
             doze();
             busy = Clock::now();
         }
-        const Clock::duration pause = now < watchful_until ? kLook : std::max<Clock::duration>(kLook, handoff_after_);
+        const Clock::duration pause = now < watchful_until ? kLook : std::clamp<Clock::duration>(handoff_after_, kLook, kRestMax);
         std::this_thread::sleep_for(pause);
     }
 }

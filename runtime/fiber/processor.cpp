@@ -4,12 +4,32 @@
 #include <algorithm>
 #include <utility>
 
+#include "runtime/cycle_clock.hpp"
 #include "runtime/fiber/fairness.hpp"
 #include "runtime/fiber/machine.hpp"
 #include "runtime/fiber/scheduler.hpp"
 #include "runtime/spawned_flow.hpp"
 
 namespace spindle::runtime {
+
+namespace {
+
+// A flow that was woken last waits for its waker to leave the processor, which takes a fraction of a microsecond if the
+// two wake each other in turn, and then is much cheaper than a wake-up of another processor. So a thief leaves it
+// there for some microseconds, as in Go, and one that came in vain is not called again for a while; what it misses
+// then is the monitor's to see.
+constexpr int kPausesBeforeStealing = 100;
+constexpr std::uint64_t kPauseAfterVainOffer = 200'000;  // ns
+
+void relax() noexcept {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    asm volatile("isb" ::: "memory");
+#endif
+}
+
+}  // namespace
 
 Processor::Processor(unsigned number, Scheduler& scheduler, StackSlabs& slabs, WorkerCounters& shared)
     : Worker(number, "fiber", shared), scheduler_(scheduler), stacks_(slabs) {}
@@ -45,14 +65,22 @@ Fiber* Processor::take_next() noexcept {
 Fiber* Processor::pop() noexcept {
     if (next_in_a_row_ < kNextInARow) {
         ++next_in_a_row_;
-        if (Fiber* fiber = take_next()) return fiber;
+        if (Fiber* fiber = take_next()) {
+            if (std::exchange(next_offered_, false)) offered_in_vain_at_ = CycleClock::now();
+            return fiber;
+        }
     }
     next_in_a_row_ = 0;
     if (Fiber* fiber = queue.pop()) return fiber;
     return take_next();
 }
 
-Fiber* Processor::steal_next() noexcept { return (word() & kUser) != 0 ? take_next() : nullptr; }
+Fiber* Processor::steal_next() noexcept {
+    const std::uint64_t seen = word();
+    if (!offers_next()) return nullptr;
+    for (int i = 0; i < kPausesBeforeStealing; ++i) relax();
+    return word() == seen ? take_next() : nullptr;
+}
 
 void Processor::suspend(Waiter& waiter, std::coroutine_handle<> coroutine) noexcept {
     waiter.fiber = this_machine().fiber;
@@ -86,10 +114,7 @@ void Processor::unprepare_park() noexcept { stacks_.give(std::exchange(fresh_, n
 
 void Processor::on_departure(Departure& departure) noexcept { this_machine().departing = &departure; }
 
-void Processor::make_runnable(FlowWaiter& waiter) noexcept {
-    wake(waiter);
-    scheduler_.wake_one();  // which may take it, if the running fiber goes on for long
-}
+void Processor::make_runnable(FlowWaiter& waiter) noexcept { wake(waiter); }
 
 void Processor::make_runnable_last(FlowWaiter& waiter) noexcept {
     waiter.fiber->enter(FlowState::runnable, reactor_->now(), index);
@@ -143,7 +168,11 @@ void Processor::enter_user() noexcept {
     route.store(machine_now.fiber->route, std::memory_order_relaxed);
     meter.in(machine_now.fiber->route);
     machine_now.user_word = ((word_.load(std::memory_order_relaxed) | kUser) + kEpoch);
+    const bool offers = next_.load(std::memory_order_relaxed) != nullptr &&
+                        CycleClock::now() - offered_in_vain_at_ >= kPauseAfterVainOffer;
+    if (offers) next_offered_ = true;
     word_.store(machine_now.user_word, std::memory_order_release);
+    if (offers) scheduler_.wake_one();  // it may be taken from here on
 }
 
 // `this` may be a processor that was taken away: then only the machine knows where it stands.

@@ -89,7 +89,11 @@ class Processor final : public Worker, public AcceptSink {
     void heed_drain() noexcept;
     void shut_down() noexcept;
 
-    /// For a thief with nothing else to do: run-next, if whoever woke that fiber is in user code and may stay there.
+    /// A fiber waits for whoever woke it to leave user code. For a thief; a hint.
+    [[nodiscard]] bool offers_next() const noexcept {
+        return next_.load(std::memory_order_relaxed) != nullptr && (word() & kUser) != 0;
+    }
+    /// For a thief with nothing else to do: run-next, if whoever woke that fiber stays in user code.
     [[nodiscard]] Fiber* steal_next() noexcept;
 
     // For the trimmer.
@@ -129,6 +133,8 @@ class Processor final : public Worker, public AcceptSink {
     // Go's runnext: what the running fiber woke last, which very likely uses what is still in the cache.
     std::atomic<Fiber*> next_{nullptr};  // written by the owner, taken by it or by a thief
     unsigned next_in_a_row_ = 0;
+    bool next_offered_ = false;              // another processor was woken to take it
+    std::uint64_t offered_in_vain_at_ = 0;  // CycleClock; when the owner took it after all
     Stack* fresh_ = nullptr;  // from prepare_park to park
     bool listening_ = false;
     bool drained_ = false;

@@ -108,7 +108,7 @@ Fiber* Scheduler::steal(Processor& mine) noexcept {
 bool Scheduler::work_elsewhere(const Processor& mine) const noexcept {
     if (!global_.empty()) return true;
     for (const auto& processor : processors_) {
-        if (processor.get() != &mine && !processor->queue.empty()) return true;
+        if (processor.get() != &mine && (!processor->queue.empty() || processor->offers_next())) return true;
     }
     return false;
 }

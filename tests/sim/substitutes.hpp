@@ -32,6 +32,7 @@
 #include <vector>
 
 #include "runtime/backend.hpp"
+#include "runtime/cycle_clock.hpp"
 #include "runtime/fiber/inspection.hpp"
 #include "runtime/fiber/stack_trimmer.hpp"
 #include "runtime/fiber/stacks.hpp"
@@ -72,3 +73,14 @@ template <class T>
 using SmallRunQueue = RunQueue<T, 4>;
 }
 #define RunQueue SmallRunQueue
+
+// What is decided by it is decided by the seed.
+namespace spindle::runtime {
+struct SimulatedCycleClock : CycleClock {
+    [[nodiscard]] static std::uint64_t now() noexcept {
+        const auto since_epoch = sim::Clock::now().time_since_epoch();
+        return static_cast<std::uint64_t>(std::chrono::nanoseconds(since_epoch).count());
+    }
+};
+}  // namespace spindle::runtime
+#define CycleClock SimulatedCycleClock

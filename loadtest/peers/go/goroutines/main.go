@@ -160,6 +160,7 @@ func main() {
 	parked(count)
 	runtime.GC()
 	runtime.GOMAXPROCS(processors)
+	fmt.Printf("ping_pong_2_ns %.2f\n", pingPong())
 	found := wake()
 	fmt.Printf("wake_p50_us %.2f\n", float64(found[len(found)/2].Nanoseconds())/1000)
 	fmt.Printf("wake_p99_us %.2f\n", float64(found[len(found)*99/100].Nanoseconds())/1000)
