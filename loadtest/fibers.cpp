@@ -14,6 +14,7 @@
 
 #include "loadtest/flows.hpp"
 #include "loadtest/stopwatch.hpp"
+#include "runtime/cycle_clock.hpp"
 #include "runtime/fiber/context.hpp"
 #include "runtime/fiber/fiber.hpp"
 #include "runtime/fiber/stacks.hpp"
@@ -188,6 +189,7 @@ void parked_without_stack(std::size_t count) {
 
 int main(int count, char** words) {
     const std::size_t parked = count > 1 ? std::strtoull(words[1], nullptr, 10) : kParkedDefault;
+    spindle::runtime::CycleClock::calibrate();  // as the server does
     print("switch_2_ns", Circle(2).measure(kSwitches));
     print("switch_many_ns", Circle(kManyFibers).measure(kSwitches));
     print("stack_life_ns", life());

@@ -13,6 +13,8 @@
 #include <mutex>
 #include <span>
 
+#include "runtime/small_mutex.hpp"
+
 namespace spindle::runtime {
 
 class Scope;
@@ -81,7 +83,7 @@ class Flow {
 static_assert(sizeof(Flow) == 48);  // each connection has one; eight more cost sixteen of the event loop's 504
 
 /// All flows there are, in as many lists as workers ask for; each has a mutex, taken at birth and death of
-/// a flow (two uncontended locks, 30-40 ns a connection) and for a few flows at a time by a walk.
+/// a flow (two uncontended locks) and for a few flows at a time by a walk.
 class FlowRegistry {
   public:
     FlowRegistry() = default;
@@ -132,7 +134,7 @@ class FlowRegistry {
   private:
     static constexpr unsigned kShards = 16;
     struct alignas(64) Shard {
-        std::mutex mutex;
+        SmallMutex mutex;
         std::uint64_t born = 0;  // guarded by mutex, as is the list
         Flow* newest = nullptr;
     };
