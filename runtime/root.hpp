@@ -7,6 +7,7 @@
 
 #include <coroutine>
 
+#include "runtime/frame_pool.hpp"
 #include "runtime/task.hpp"
 
 namespace spindle::runtime {
@@ -14,7 +15,7 @@ namespace spindle::runtime {
 template <typename Payload>
 class Root {
   public:
-    struct promise_type {
+    struct promise_type : PooledFrame {
         Payload payload{};
         Root get_return_object() noexcept { return Root(std::coroutine_handle<promise_type>::from_promise(*this)); }
         std::suspend_always initial_suspend() noexcept { return {}; }

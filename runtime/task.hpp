@@ -19,6 +19,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "runtime/frame_pool.hpp"
+
 namespace spindle::runtime {
 
 template <typename T = void>
@@ -29,7 +31,7 @@ namespace detail {
 /// How far a started task has come, as its awaiter needs it.
 enum class TaskState : unsigned char { starting, ended_at_once, waiting };
 
-struct TaskPromiseBase {
+struct TaskPromiseBase : PooledFrame {
     std::coroutine_handle<> continuation;
     std::exception_ptr exception;
     TaskState state = TaskState::starting;

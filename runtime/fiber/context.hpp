@@ -25,21 +25,7 @@
 #include <span>
 
 #include "runtime/backtrace.hpp"
-
-#if defined(__SANITIZE_ADDRESS__)
-#define SPINDLE_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SPINDLE_ASAN 1
-#endif
-#endif
-#if defined(__SANITIZE_THREAD__)
-#define SPINDLE_TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define SPINDLE_TSAN 1
-#endif
-#endif
+#include "runtime/sanitizers.hpp"
 
 namespace spindle::runtime {
 
