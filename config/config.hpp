@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -70,11 +71,49 @@ struct Log {
     std::chrono::nanoseconds schedtrace{};  ///< 0: off
 };
 
+struct Header {
+    std::string name;
+    std::string value;
+};
+
+struct ErrorPage {
+    std::uint16_t status = 0;
+    std::filesystem::path file;  ///< absolute
+};
+
+/// What is done to responses, said for all, for a site, for a route. The nearer one wins where both say something of
+/// the same header, status or option; all else is kept.
+struct ResponseRules {
+    std::vector<Header> set_headers{};
+    std::vector<Header> add_headers{};
+    std::vector<std::string> remove_headers{};
+    std::optional<bool> security_headers{};
+    std::string cache_control{};  ///< empty: not said
+    std::vector<ErrorPage> error_pages{};
+    std::vector<std::string> cors_origins{};
+    std::vector<std::string> cors_methods{};
+    std::vector<std::string> cors_headers{};
+    std::optional<bool> cors_credentials{};
+    std::chrono::nanoseconds cors_max_age{};
+};
+
 struct Route {
     std::string path;
     std::string handler;
     std::filesystem::path root;      ///< static: absolute, resolved against the config file's folder
     std::vector<std::string> index;  ///< static
+    std::string to;                  ///< redirect, rewrite: a template
+    std::uint16_t status = 0;        ///< redirect, respond; 0: the handler's usual one
+    std::string body;                ///< respond
+    std::string content_type;        ///< respond
+    ResponseRules responses;
+};
+
+/// Routes for some host names; those outside of any site are for all other names.
+struct Site {
+    std::vector<std::string> hosts;  ///< "example.org", "*.example.org"; lower case, without a port
+    ResponseRules responses;
+    std::vector<Route> routes;
 };
 
 struct Config {
@@ -83,7 +122,9 @@ struct Config {
     Limits limits;
     Timeouts timeouts;
     Log log;
+    ResponseRules responses;
     std::vector<Route> routes;
+    std::vector<Site> sites;
     std::filesystem::path file;  ///< where it was read from; empty for none
 };
 

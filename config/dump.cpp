@@ -18,11 +18,10 @@ void append_values(std::string& text, const Holder& holder, const Option<Holder>
 }
 
 template <class Holder>
-void append_items(std::string& text, std::span<const Holder> items, std::span<const Option<Holder>> options) {
-    for (const Holder& item : items) {
-        text += fmt::format("\n[[{}]]\n", options.front().section);
-        for (const Option<Holder>& option : options) append_values(text, item, option);
-    }
+void append_item(std::string& text, const Holder& item, std::string_view name,
+                 std::span<const Option<Holder>> options) {
+    text += fmt::format("\n[[{}]]\n", name);
+    for (const Option<Holder>& option : options) append_values(text, item, option);
 }
 
 template <class Holder>
@@ -55,8 +54,12 @@ std::string dump(const Config& config) {
         }
         append_values(text, config, option);
     }
-    append_items(text, std::span<const Listen>(config.listen), listen_options());
-    append_items(text, std::span<const Route>(config.routes), route_options());
+    for (const Listen& listen : config.listen) append_item(text, listen, "listen", listen_options());
+    for (const Route& route : config.routes) append_item(text, route, "route", route_options());
+    for (const Site& site : config.sites) {
+        append_item(text, site, "site", site_options());
+        for (const Route& route : site.routes) append_item(text, route, "site.route", route_options());
+    }
     return text;
 }
 
@@ -68,6 +71,7 @@ std::string options_reference() {
     append_rows(page, config_options(), "[", "]");
     append_rows(page, listen_options(), "[[", "]]");
     append_rows(page, route_options(), "[[", "]]");
+    append_rows(page, site_options(), "[[", "]]");
     return page;
 }
 

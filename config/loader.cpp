@@ -2,6 +2,7 @@
 #include "config/loader.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -20,6 +21,8 @@
 
 #include "config/options.hpp"
 #include "config/report.hpp"
+#include "config/route_path.hpp"
+#include "config/text_template.hpp"
 
 namespace spindle::config {
 namespace {
@@ -71,13 +74,25 @@ const Option<Holder>* find_option(std::span<const Option<Holder>> options, std::
 std::vector<std::string> names_in(std::string_view section) {
     std::set<std::string> names;
     const std::string below = section.empty() ? "" : std::string(section) + ".";
-    if (section.empty()) names = {"listen", "route"};
+    if (section.empty()) names = {"listen", "route", "site"};
     for (const Option<Config>& option : config_options()) {
         const std::string key = option.key();
         if (key.starts_with(below)) names.insert(key.substr(below.size(), key.find('.', below.size()) - below.size()));
     }
     return {names.begin(), names.end()};
 }
+
+/// Options of a route that are some handlers' own.
+struct HandlersOption {
+    std::string_view name;
+    std::vector<std::string_view> handlers;
+};
+const std::array<HandlersOption, 6> kHandlersOptions{{{"root", {"static"}},
+                                                      {"index", {"static"}},
+                                                      {"to", {"redirect", "rewrite"}},
+                                                      {"status", {"redirect", "respond"}},
+                                                      {"body", {"respond"}},
+                                                      {"content_type", {"respond"}}}};
 
 class Loader {
   public:
@@ -93,7 +108,12 @@ class Loader {
             for (const toml::error_info& error : parsed.unwrap_err()) report_syntax(error);
             return;
         }
-        read_section("", parsed.unwrap());
+        const toml::value& file = parsed.unwrap();
+        read_section("", file);
+        if (file.contains("responses") && file.at("responses").is_table()) {
+            resolve_pages(config_.responses, file.at("responses"));
+            check_cors(config_.responses, file.at("responses"));
+        }
     }
 
     void read_override(const std::string& text) {
@@ -150,7 +170,7 @@ class Loader {
             if (const auto* option = find_option(config_options(), section, name)) {
                 const std::string problem = set_option(*option, config_, value);
                 if (!problem.empty()) report_.add(place_of(value), problem);
-            } else if (section.empty() && (name == "listen" || name == "route")) {
+            } else if (section.empty() && (name == "listen" || name == "route" || name == "site")) {
                 read_array(name, value);
             } else if (!is_section(key)) {
                 report_.add(place_of_key(name, value),
@@ -171,14 +191,17 @@ class Loader {
         }
         for (const toml::value& item : value.as_array()) {
             if (name == "listen") read_listen(item);
-            else read_route(item);
+            else if (name == "site") read_site(item);
+            else read_route(item, config_.routes);
         }
     }
 
     template <class Holder>
-    void read_item(const toml::value& item, std::span<const Option<Holder>> options, Holder& holder) {
+    void read_item(const toml::value& item, std::span<const Option<Holder>> options, Holder& holder,
+                   std::string_view nested = "") {
         const std::string_view section = options.front().section;
         for (const auto& [name, value] : item.as_table()) {
+            if (name == nested) continue;
             if (const auto* option = find_option(options, section, name)) {
                 const std::string problem = set_option(*option, holder, value);
                 if (!problem.empty()) report_.add(place_of(value), problem);
@@ -200,7 +223,32 @@ class Loader {
         config_.listen.push_back(std::move(listen));
     }
 
-    void read_route(const toml::value& item) {
+    void read_site(const toml::value& item) {
+        Site site = default_site();
+        read_item(item, site_options(), site, "route");
+        resolve_pages(site.responses, item);
+        check_cors(site.responses, item);
+        if (!item.contains("hosts") || (item.at("hosts").is_array() && item.at("hosts").size() == 0)) {
+            report_.add(place_of(item), fmt::format("site.hosts is missing: {}",
+                                                    find_option(site_options(), "site", "hosts")->rule.allowed));
+        }
+        for (const std::string& host : site.hosts) {
+            if (!hosts_.insert(host).second)
+                report_.add(place_of(item.at("hosts")), fmt::format("site.hosts has {}, which is there already", host));
+        }
+        if (item.contains("route")) {
+            const toml::value& routes = item.at("route");
+            const bool tables = routes.is_array() && std::ranges::all_of(routes.as_array(), &toml::value::is_table);
+            if (!tables) {
+                report_.add(place_of_key("route", routes), "each route of a site is a table below [[site.route]]");
+            } else {
+                for (const toml::value& route : routes.as_array()) read_route(route, site.routes);
+            }
+        }
+        config_.sites.push_back(std::move(site));
+    }
+
+    void read_route(const toml::value& item, std::vector<Route>& routes) {
         Route route = default_route();
         read_item(item, route_options(), route);
         for (const std::string_view name : {"path", "handler"}) {
@@ -208,11 +256,13 @@ class Loader {
             report_.add(place_of(item), fmt::format("route.{} is missing: {}", name,
                                                     find_option(route_options(), "route", name)->rule.allowed));
         }
-        if (contains(config_.routes, route.path, &Route::path) && !route.path.empty()) {
+        if (contains(routes, route.path, &Route::path) && !route.path.empty()) {
             report_.add(place_of(item.at("path")), fmt::format("route.path {} is there twice", route.path));
         }
+        resolve_pages(route.responses, item);
+        check_cors(route.responses, item);
         check_handler(item, route);
-        config_.routes.push_back(std::move(route));
+        routes.push_back(std::move(route));
     }
 
     void check_handler(const toml::value& item, Route& route) {
@@ -223,15 +273,61 @@ class Loader {
                                     route.handler, did_you_mean(route.handler, handlers_)));
             return;
         }
-        if (route.handler == "static") {
-            check_static(item, route);
+        for (const HandlersOption& option : kHandlersOptions) {
+            const std::string name(option.name);
+            if (!item.contains(name) || contains(option.handlers, route.handler)) continue;
+            report_.add(place_of_key(name, item.at(name)),
+                        fmt::format("route.{} is for the handler{} {} only", name,
+                                    option.handlers.size() > 1 ? "s" : "", fmt::join(option.handlers, " and ")));
+        }
+        if (route.handler == "static") check_static(item, route);
+        else route.index.clear();
+        if (route.handler == "redirect" || route.handler == "rewrite") check_target(item, route);
+    }
+
+    /// Of a redirect or rewrite.
+    void check_target(const toml::value& item, const Route& route) {
+        if (!item.contains("to")) {
+            report_.add(place_of(item), fmt::format("route.to is missing: where the handler {} leads", route.handler));
             return;
         }
-        route.index.clear();
-        for (const char* name : {"root", "index"}) {
-            if (!item.contains(name)) continue;
-            report_.add(place_of_key(name, item.at(name)),
-                        fmt::format("route.{} is for the handler static only", name));
+        if (route.handler == "rewrite" && !route.to.empty() && !route.to.starts_with('/')) {
+            report_.add(place_of(item.at("to")), "route.to of a rewrite is a path of this site: it must begin with /");
+        }
+        if (constexpr std::array kRedirects = {0, 301, 302, 303, 307, 308};
+            route.handler == "redirect" && !contains(kRedirects, int{route.status})) {
+            report_.add(
+                place_of(item.at("status")),
+                fmt::format("route.status of a redirect must be 301, 302, 303, 307 or 308, not {}", route.status));
+        }
+        const auto path = parse_route_path(route.path);
+        const auto target = parse_template(route.to);
+        if (!path || !target) return;  // broken, and reported
+        std::vector<std::string_view> names = path->parameter_names();
+        names.insert(names.end(), {"host", "path", "query", "uri"});
+        for (const TemplatePiece& piece : *target) {
+            if (!piece.is_variable || contains(names, piece.text)) continue;
+            report_.add(place_of(item.at("to")),
+                        fmt::format("route.to has {{{}}}, which neither the path nor the request has{}", piece.text,
+                                    did_you_mean(piece.text, names)));
+        }
+    }
+
+    /// Makes their files absolute, and sees that they can be read.
+    void resolve_pages(ResponseRules& rules, const toml::value& table) {
+        for (ErrorPage& page : rules.error_pages) {
+            page.file = resolved(page.file);
+            if (::faccessat(AT_FDCWD, page.file.c_str(), R_OK, AT_EACCESS) == 0) continue;
+            report_.add(place_of(table.at("error_pages")), fmt::format("error_pages: {} cannot be read: {}",
+                                                                       page.file.string(), ::strerrordesc_np(errno)));
+        }
+    }
+
+    void check_cors(const ResponseRules& rules, const toml::value& table) {
+        if (rules.cors_credentials.value_or(false) && contains(rules.cors_origins, "*")) {
+            report_.add(
+                place_of(table.at("cors_credentials")),
+                "cors_credentials cannot be with the origin *: name the origins (Fetch standard, CORS protocol)");
         }
     }
 
@@ -272,7 +368,7 @@ class Loader {
             }
             return "";
         }
-        if (section == "route") return "routes are set in the file only";
+        if (section == "route" || section == "site") return fmt::format("{}s are set in the file only", section);
         std::vector<std::string> keys;
         for (const Option<Config>& option : config_options()) keys.push_back(option.key());
         for (const Option<Listen>& option : listen_options()) keys.push_back(option.key());
@@ -295,6 +391,7 @@ class Loader {
     const std::string source_;
     const std::span<const std::string_view> handlers_;
     Config config_ = default_config();
+    std::set<std::string> hosts_;  // of all sites
     std::string overrides_text_;
 };
 

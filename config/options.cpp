@@ -5,6 +5,9 @@
 
 #include <fmt/format.h>
 #include <algorithm>
+#include <array>
+#include <cctype>
+#include <charconv>
 #include <limits>
 #include <ranges>
 #include <type_traits>
@@ -13,6 +16,8 @@
 #include <toml11/parser.hpp>
 
 #include "config/resources.hpp"
+#include "config/route_path.hpp"
+#include "config/text_template.hpp"
 #include "config/units.hpp"
 
 namespace spindle::config {
@@ -179,12 +184,107 @@ Rule<Holder> texts(Member member, std::string_view fallback, const std::string& 
         .get = [=](const Holder& holder) { return member(holder).empty() ? std::string() : list_of(member(holder)); }};
 }
 
-bool is_clean(std::string_view text) { return !text.empty() && text.find('\0') == text.npos; }
-bool is_route_path(std::string_view text) {
-    return text.starts_with('/') && is_clean(text) && text.find_first_of("?#") == text.npos;
+/// A flag that a level may leave to the one around it.
+template <class Holder, class Member>
+Rule<Holder> inherited_flag(Member member) {
+    Rule<Holder> rule = flag<Holder>(member, false);
+    rule.default_value = "";
+    rule.get = [=](const Holder& holder) -> std::string {
+        const std::optional<bool>& value = member(holder);
+        return !value ? "" : *value ? "true" : "false";
+    };
+    return rule;
 }
-bool is_file_name(std::string_view text) {
-    return is_clean(text) && text.find('/') == text.npos && text != "." && text != "..";
+
+bool is_token(std::string_view text) {
+    constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
+    return !text.empty() && std::ranges::all_of(text, [&](char c) {
+        return std::isalnum(static_cast<unsigned char>(c)) != 0 || kOthers.find(c) != kOthers.npos;
+    });
+}
+
+bool is_field_value(std::string_view text) {
+    return std::ranges::none_of(text, [](char c) { return (c >= 0 && c < 0x20 && c != '\t') || c == 0x7f; });
+}
+
+/// A response's field that is not the server's own to say.
+bool is_settable_field(std::string_view name) {
+    constexpr std::array kOwn = {"connection", "content-length",    "date",   "server",
+                                 "trailer",    "transfer-encoding", "upgrade"};
+    std::string lower(name);
+    std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    return is_token(name) && std::ranges::find(kOwn, lower) == kOwn.end();
+}
+
+template <class Holder, class Member>
+Rule<Holder> headers(Member member) {
+    const std::string allowed =
+        "a table of header names and values, as { X-Frame-Options = \"DENY\" }, none of them Date, Server or about "
+        "framing";
+    return {.type = "table of text",
+            .default_value = "",
+            .allowed = allowed,
+            .set = [=](Holder& holder, const toml::value& value) -> Outcome {
+                if (!value.is_table()) return std::unexpected(allowed);
+                std::vector<Header> read;
+                for (const auto& [name, text] : value.as_table()) {
+                    if (!is_settable_field(name) || !text.is_string() || !is_field_value(text.as_string()))
+                        return std::unexpected(allowed);
+                    read.push_back({name, text.as_string()});
+                }
+                std::ranges::sort(read, {}, &Header::name);
+                member(holder) = std::move(read);
+                return {};
+            },
+            .get = [=](const Holder& holder) -> std::string {
+                std::string text;
+                for (const Header& header : member(holder)) {
+                    text += fmt::format("{}{} = {}", text.empty() ? "{ " : ", ", toml_text(header.name),
+                                        toml_text(header.value));
+                }
+                return text.empty() ? text : text + " }";
+            }};
+}
+
+template <class Holder, class Member>
+Rule<Holder> pages(Member member) {
+    const std::string allowed = "a table of statuses from 400 to 599 and files, as { 404 = \"404.html\" }";
+    return {.type = "table of paths",
+            .default_value = "",
+            .allowed = allowed,
+            .set = [=](Holder& holder, const toml::value& value) -> Outcome {
+                if (!value.is_table()) return std::unexpected(allowed);
+                std::vector<ErrorPage> read;
+                for (const auto& [name, file] : value.as_table()) {
+                    unsigned status = 0;
+                    const auto parsed = std::from_chars(name.data(), name.data() + name.size(), status);
+                    const bool whole = parsed.ec == std::errc() && parsed.ptr == name.data() + name.size();
+                    if (!whole || status < 400 || status > 599 || !file.is_string() || file.as_string().empty())
+                        return std::unexpected(allowed);
+                    read.push_back({static_cast<std::uint16_t>(status), file.as_string()});
+                }
+                std::ranges::sort(read, {}, &ErrorPage::status);
+                member(holder) = std::move(read);
+                return {};
+            },
+            .get = [=](const Holder& holder) -> std::string {
+                std::string text;
+                for (const ErrorPage& page : member(holder)) {
+                    text += fmt::format("{}{} = {}", text.empty() ? "{ " : ", ", page.status,
+                                        toml_text(page.file.native()));
+                }
+                return text.empty() ? text : text + " }";
+            }};
+}
+
+/// Of redirects and fixed answers.
+template <class Holder, class Member>
+Rule<Holder> status(Member member) {
+    Rule<Holder> rule = count<Holder>(member, 200, 200, 599);
+    rule.type = "status";
+    rule.default_value = "";
+    rule.get = [=](const Holder& holder) { return member(holder) == 0 ? "" : std::to_string(member(holder)); };
+    return rule;
 }
 
 /// A host's address, as numbers. Whether this machine has it is found when it is bound.
@@ -195,6 +295,31 @@ bool is_numeric_host(const std::string& host) {
     if (::getaddrinfo(host.c_str(), nullptr, &hints, &found) != 0) return false;
     ::freeaddrinfo(found);
     return true;
+}
+
+bool is_clean(std::string_view text) { return !text.empty() && text.find('\0') == text.npos; }
+bool is_route_path(std::string_view text) {
+    return text.starts_with('/') && is_clean(text) && text.find_first_of("?#") == text.npos &&
+           parse_route_path(text).has_value();
+}
+bool is_template(std::string_view text) {
+    return is_clean(text) && is_field_value(text) && text.find(' ') == text.npos && parse_template(text).has_value();
+}
+bool is_origin(std::string_view text) {
+    return text == "*" || (text.find("://") != text.npos && !text.ends_with('/') && is_field_value(text) &&
+                           text.find_first_of(" ,") == text.npos);
+}
+
+/// A name as Host has it, or "*." and one: no port, lower case.
+bool is_host(std::string_view text) {
+    if (text.starts_with("*.")) text.remove_prefix(2);
+    if (text.starts_with('['))
+        return text.ends_with(']') && is_numeric_host(std::string(text.substr(1, text.size() - 2)));
+    return !text.empty() && text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-._") == text.npos &&
+           !text.starts_with('.') && !text.ends_with('.') && text.find("..") == text.npos;
+}
+bool is_file_name(std::string_view text) {
+    return is_clean(text) && text.find('/') == text.npos && text != "." && text != "..";
 }
 
 /// A port, and a host before it: 127.0.0.1, [::1], or a unix socket's path.
@@ -219,9 +344,52 @@ constexpr std::uint64_t operator""_GiB(unsigned long long number) { return numbe
 // The member of an option, for both a const and a mutable holder.
 #define MEMBER(path) ([](auto& holder) -> auto& { return holder.path; })
 
+/// The same at every level; `responses` finds them in the holder.
+template <class Holder, class Responses>
+void add_response_options(std::vector<Option<Holder>>& options, std::string_view section, Responses responses) {
+#define RULE(name) ([=](auto& holder) -> auto& { return responses(holder).name; })
+    const auto add = [&](std::string_view name, Rule<Holder> rule, std::string_view meaning) {
+        options.push_back({section, name, std::move(rule), "both", meaning});
+    };
+    add("set_headers", headers<Holder>(RULE(set_headers)),
+        "Response headers to set, in place of what the handler says. Routes keep what their site sets, sites what "
+        "[responses] sets, unless they set the same name.");
+    add("add_headers", headers<Holder>(RULE(add_headers)), "Response headers to add, beside others of the same name.");
+    add("remove_headers",
+        texts<Holder>(RULE(remove_headers), "", "a list of header names, as [\"X-Powered-By\"]", is_settable_field),
+        "Response headers of the handler to leave out.");
+    add("security_headers", inherited_flag<Holder>(RULE(security_headers)),
+        "Adds X-Content-Type-Options, X-Frame-Options, Referrer-Policy and Cross-Origin-Opener-Policy, each unless it "
+        "is set otherwise.");
+    add("cache_control",
+        text<Holder>(RULE(cache_control), "", "a value of Cache-Control, as \"max-age=3600\"", is_field_value),
+        "Cache-Control of successful responses (200, 206, 304) whose handler does not say it.");
+    add("error_pages", pages<Holder>(RULE(error_pages)),
+        "Files, read at start-up, that are sent in place of the text of responses with these statuses.");
+    add("cors_origins",
+        texts<Holder>(RULE(cors_origins), "", "a list of origins, as [\"https://example.org\"], or [\"*\"]", is_origin),
+        "Whose pages may read the responses (CORS); empty is nobody's.");
+    add("cors_methods", texts<Holder>(RULE(cors_methods), "", "a list of methods, as [\"GET\", \"PUT\"]", is_token),
+        "What such pages may send; without it, what the route answers.");
+    add("cors_headers", texts<Holder>(RULE(cors_headers), "", "a list of header names", is_token),
+        "Request headers that such pages may set.");
+    add("cors_credentials", inherited_flag<Holder>(RULE(cors_credentials)),
+        "Whether such pages may send cookies and the like; not with the origin *.");
+    Rule<Holder> max_age =
+        duration<Holder>(RULE(cors_max_age), std::chrono::seconds(0), std::chrono::seconds(0), std::chrono::hours(24));
+    max_age.default_value = "";
+    max_age.get = [=](const Holder& holder) {
+        const auto age = responses(holder).cors_max_age;
+        return age.count() == 0 ? std::string() : toml_text(format_duration(age));
+    };
+    add("cors_max_age", std::move(max_age),
+        "How long a browser may keep the answer to what it asks before; in whole seconds.");
+#undef RULE
+}
+
 std::vector<Option<Config>> make_config_options() {
     using C = Config;
-    return {
+    std::vector<Option<Config>> options = {
         {"concurrency", "backend", choice<C>(MEMBER(concurrency.backend), 0, {"event_loop", "fiber"}), "both",
          "The concurrency model: `event_loop` is Node's, one thread that must never wait; `fiber` is Go's, a fiber per "
          "connection on a work-stealing pool."},
@@ -289,6 +457,8 @@ std::vector<Option<Config>> make_config_options() {
          "How often the error log gets a line about workers, threads, queues and stuck handlers, like Go's schedtrace; "
          "0s is never."},
     };
+    add_response_options<C>(options, "responses", MEMBER(responses));
+    return options;
 }
 
 std::vector<Option<Listen>> make_listen_options() {
@@ -307,17 +477,51 @@ std::vector<Option<Listen>> make_listen_options() {
 
 std::vector<Option<Route>> make_route_options() {
     using R = Route;
-    return {
-        {"route", "path", text<R>(MEMBER(path), "", "a path that begins with /", is_route_path), "both",
-         "What is served here: a path that ends in / is its whole subtree, any other only itself; the longest match "
-         "wins."},
+    std::vector<Option<R>> options = {
+        {"route", "path",
+         text<R>(MEMBER(path), "",
+                 "a path that begins with /, with whole segments as {name} for parameters, {name...} last",
+                 is_route_path),
+         "both",
+         "What is served here: a path that ends in / is its whole subtree, any other only itself; {name} stands for "
+         "any "
+         "one segment, {name...} for all that is left. An exact path wins, then the longest fixed beginning."},
         {"route", "handler", text<R>(MEMBER(handler), "", "the name of a handler", is_clean), "both", "What answers."},
         {"route", "root", text<R>(MEMBER(root), "", "the path of a folder", is_clean), "both",
          "For `static`: the folder of the files, relative to the configuration file's."},
         {"route", "index",
          texts<R>(MEMBER(index), R"(["index.html"])", "a list of file names, as [\"index.html\"]", is_file_name),
          "both", "For `static`: the files that answer for their folder, the first one that is there."},
+        {"route", "to",
+         text<R>(MEMBER(to), "",
+                 "a target, as \"https://example.org/users/{id}\"; {host}, {path}, {query} and {uri} "
+                 "stand for the request's",
+                 is_template),
+         "both", "For `redirect` and `rewrite`: where to; the path's parameters are filled in, encoded."},
+        {"route", "status", status<R>(MEMBER(status)), "both",
+         "For `redirect` (301, 302, 303, 307 or 308; without it 308) and `respond` (without it 200)."},
+        {"route", "body", text<R>(MEMBER(body), "", "a text", is_clean), "both", "For `respond`: what is sent."},
+        {"route", "content_type", text<R>(MEMBER(content_type), "", "a MIME type, as \"text/html\"", is_field_value),
+         "both", "For `respond`: its type; without it text/plain in UTF-8."},
     };
+    add_response_options<R>(options, "route", MEMBER(responses));
+    return options;
+}
+
+std::vector<Option<Site>> make_site_options() {
+    using S = Site;
+    std::vector<Option<S>> options = {
+        {"site", "hosts",
+         texts<S>(MEMBER(hosts), "",
+                  "a list of host names in lower case and without port, as [\"example.org\", \"*.example.org\"]",
+                  is_host),
+         "both",
+         "The host names that the [[site.route]]s below it are for; an exact name wins over the longest wildcard. "
+         "Other "
+         "hosts get the routes outside of sites, and 421 if there are none."},
+    };
+    add_response_options<S>(options, "site", MEMBER(responses));
+    return options;
 }
 #undef MEMBER
 
@@ -352,8 +556,14 @@ std::span<const Option<Route>> route_options() {
     return options;
 }
 
+std::span<const Option<Site>> site_options() {
+    static const std::vector<Option<Site>> options = make_site_options();
+    return options;
+}
+
 Config default_config() { return with_defaults(config_options()); }
 Listen default_listen() { return with_defaults(listen_options()); }
 Route default_route() { return with_defaults(route_options()); }
+Site default_site() { return with_defaults(site_options()); }
 
 }  // namespace spindle::config

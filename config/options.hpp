@@ -45,7 +45,8 @@ struct Option {
 /// In the order of the reference. Built once; any thread.
 [[nodiscard]] std::span<const Option<Config>> config_options();
 [[nodiscard]] std::span<const Option<Listen>> listen_options();  ///< [[listen]]
-[[nodiscard]] std::span<const Option<Route>> route_options();    ///< [[route]]
+[[nodiscard]] std::span<const Option<Route>> route_options();    ///< [[route]], [[site.route]]
+[[nodiscard]] std::span<const Option<Site>> site_options();      ///< [[site]]
 
 /// Where [[listen]] is left out.
 inline constexpr std::string_view kDefaultAddress = "127.0.0.1:8080";
@@ -54,5 +55,6 @@ inline constexpr std::string_view kDefaultAddress = "127.0.0.1:8080";
 [[nodiscard]] Config default_config();
 [[nodiscard]] Listen default_listen();
 [[nodiscard]] Route default_route();
+[[nodiscard]] Site default_site();
 
 }  // namespace spindle::config

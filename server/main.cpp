@@ -56,8 +56,8 @@ int serve(const config::Config& config) {
     // Before any thread and any fork, so that all processes have the same.
     runtime::CycleClock::calibrate();
     pipeline::Scoreboard board(workers);
-    const auto routes = handlers::make_routes(config, board);
-    if (!routes) return fail(kBadConfiguration, routes.error());
+    const auto sites = handlers::make_sites(config, board);
+    if (!sites) return fail(kBadConfiguration, sites.error());
     const auto listeners = process::Listeners::open(config.listen, fiber ? 0 : processes);
     if (!listeners) return fail(kCannotRun, listeners.error());
     const auto access_log = pipeline::AccessLog::open(config.log, workers);
@@ -65,7 +65,7 @@ int serve(const config::Config& config) {
 
     const auto run = [&](unsigned number, const std::function<void()>& on_ready) {
         return process::run_worker({.config = config,
-                                    .routes = *routes,
+                                    .sites = *sites,
                                     .access_log = **access_log,
                                     .board = board,
                                     .listeners = listeners->of(number),

@@ -52,7 +52,8 @@ void Monitor::watch() {
             doze();
             busy = Clock::now();
         }
-        const Clock::duration pause = now < watchful_until ? kLook : std::clamp<Clock::duration>(handoff_after_, kLook, kRestMax);
+        const Clock::duration pause =
+            now < watchful_until ? kLook : std::clamp<Clock::duration>(handoff_after_, kLook, kRestMax);
         std::this_thread::sleep_for(pause);
     }
 }

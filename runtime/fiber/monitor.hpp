@@ -35,7 +35,7 @@ class Monitor {
   private:
     using Clock = std::chrono::steady_clock;
     static constexpr std::chrono::microseconds kLook{100};
-    static constexpr std::chrono::milliseconds kRestMax{10};  ///< since it also leads the drain
+    static constexpr std::chrono::milliseconds kRestMax{10};      ///< since it also leads the drain
     static constexpr std::chrono::milliseconds kWatchfulFor{10};  ///< after something happened
     static constexpr int kUnneededAfter = 10;
     static constexpr std::chrono::milliseconds kKickEvery{1};

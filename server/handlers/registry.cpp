@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "server/handlers/echo.hpp"
+#include "server/handlers/fixed.hpp"
 #include "server/handlers/static_files.hpp"
 #include "server/handlers/status.hpp"
 #include "server/handlers/workload.hpp"
@@ -12,6 +14,8 @@
 namespace spindle::handlers {
 namespace {
 
+using MadeRoute = std::expected<pipeline::Route, std::string>;
+using Levels = std::vector<const config::ResponseRules*>;  // outermost first
 using MadeHandler = std::expected<pipeline::Handler, std::string>;
 
 struct Entry {
@@ -36,7 +40,12 @@ MadeHandler status(const config::Route&, const pipeline::Scoreboard& board) {
     return pipeline::Handler(make_status(board));
 }
 
+MadeHandler redirect(const config::Route& route, const pipeline::Scoreboard&) { return make_redirect(route); }
+
+MadeHandler respond(const config::Route& route, const pipeline::Scoreboard&) { return make_respond(route); }
+
 constexpr std::string_view kReads = "GET, HEAD";
+constexpr std::string_view kAll = "GET, HEAD, POST, PUT, DELETE, PATCH";
 
 constexpr auto kEntries = std::to_array<Entry>({
     {"backend", kReads, plain<backend>},
@@ -47,6 +56,9 @@ constexpr auto kEntries = std::to_array<Entry>({
     {"offload", kReads, coroutine<offload>},
     {"plaintext", kReads, plain<plaintext>},
     {"recurse", kReads, plain<recurse>},
+    {"redirect", kAll, redirect},
+    {"respond", kAll, respond},
+    {"rewrite", kAll, plain<rewritten_too_often>},
     {"sleep", kReads, coroutine<sleep>},
     {"static", kReads, files},
     {"status", kReads, status},
@@ -60,21 +72,55 @@ constexpr auto kNames = [] {
 }();
 static_assert(std::ranges::is_sorted(kNames));
 
+MadeRoute make_route(const config::Route& route, Levels levels, const pipeline::Scoreboard& board) {
+    const auto* entry = std::ranges::find(kEntries, route.handler, &Entry::name);
+    if (entry == kEntries.end()) return std::unexpected("no handler is named " + route.handler);
+    MadeHandler handler = entry->make(route, board);
+    if (!handler) return std::unexpected("route " + route.path + ": " + handler.error());
+    levels.push_back(&route.responses);
+    auto rules = pipeline::ResponseRules::make(levels);
+    if (!rules) return std::unexpected("route " + route.path + ": " + rules.error());
+    pipeline::Route made{.path = route.path,
+                         .handler = std::move(*handler),
+                         .allow = std::string(entry->allow),
+                         .rules = std::move(*rules)};
+    if (route.handler == "rewrite") made.rewrite_to = config::parse_template(route.to).value();
+    return made;
+}
+
+std::expected<pipeline::Site, std::string> make_site(const config::Site& site, const config::ResponseRules& all,
+                                                     const pipeline::Scoreboard& board) {
+    const Levels levels{&all, &site.responses};
+    std::vector<pipeline::Route> routes;
+    for (const config::Route& route : site.routes) {
+        MadeRoute made = make_route(route, levels, board);
+        if (!made) return std::unexpected(made.error());
+        routes.push_back(std::move(*made));
+    }
+    auto rules = pipeline::ResponseRules::make(levels);
+    if (!rules) return std::unexpected(rules.error());
+    return pipeline::Site{
+        .hosts = site.hosts, .router = pipeline::Router(std::move(routes)), .rules = std::move(*rules)};
+}
+
 }  // namespace
 
 std::span<const std::string_view> known_names() { return kNames; }
 
-std::expected<std::vector<pipeline::Route>, std::string> make_routes(const config::Config& config,
-                                                                     const pipeline::Scoreboard& board) {
-    std::vector<pipeline::Route> routes;
-    for (const config::Route& route : config.routes) {
-        const auto* entry = std::ranges::find(kEntries, route.handler, &Entry::name);
-        if (entry == kEntries.end()) return std::unexpected("no handler is named " + route.handler);
-        MadeHandler handler = entry->make(route, board);
-        if (!handler) return std::unexpected("route " + route.path + ": " + handler.error());
-        routes.push_back({.path = route.path, .handler = std::move(*handler), .allow = std::string(entry->allow)});
+std::expected<std::vector<pipeline::Site>, std::string> make_sites(const config::Config& config,
+                                                                   const pipeline::Scoreboard& board) {
+    std::vector<pipeline::Site> sites;
+    if (!config.routes.empty() || config.sites.empty()) {
+        auto rest = make_site({.hosts = {}, .responses = {}, .routes = config.routes}, config.responses, board);
+        if (!rest) return std::unexpected(rest.error());
+        sites.push_back(std::move(*rest));
     }
-    return routes;
+    for (const config::Site& site : config.sites) {
+        auto made = make_site(site, config.responses, board);
+        if (!made) return std::unexpected(made.error());
+        sites.push_back(std::move(*made));
+    }
+    return sites;
 }
 
 }  // namespace spindle::handlers

@@ -12,15 +12,16 @@
 #include "config/config.hpp"
 #include "server/pipeline/handler.hpp"
 #include "server/pipeline/scoreboard.hpp"
+#include "server/pipeline/site.hpp"
 
 namespace spindle::handlers {
 
 /// Every name, sorted; static lifetime.
 [[nodiscard]] std::span<const std::string_view> known_names();
 
-/// Mounts config.routes, whose handlers are known names. Opens the roots of static routes; the error is one
-/// line that names the route, the root and the cause. `board` outlives the routes.
-[[nodiscard]] std::expected<std::vector<pipeline::Route>, std::string> make_routes(const config::Config& config,
-                                                                                   const pipeline::Scoreboard& board);
+/// Mounts the routes of all sites, whose handlers are known names. Opens the roots of static routes and reads error
+/// pages; the error is one line that names the route, the file and the cause. `board` outlives the sites.
+[[nodiscard]] std::expected<std::vector<pipeline::Site>, std::string> make_sites(const config::Config& config,
+                                                                                 const pipeline::Scoreboard& board);
 
 }  // namespace spindle::handlers

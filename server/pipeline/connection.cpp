@@ -155,17 +155,19 @@ void Connection<Stream>::begin_request() {
 
 template <class Stream>
 typename Connection<Stream>::Next Connection<Stream>::answer_at_once() {
-    const Request& request = exchange_->request;
+    Request& request = exchange_->request;
+    server_.sites().lead(request, exchange_->to);
     if (request.has_body()) return Next::slow;
-    const Route* route = server_.router().find(request.path);
+    const Route* route = exchange_->to.route;
     const bool allowed = route != nullptr && Router::allows(*route, request.method);
     const PlainHandler* plain = allowed ? std::get_if<PlainHandler>(&route->handler) : nullptr;
     if (allowed && plain == nullptr) return Next::slow;
-    Response response = plain != nullptr ? call_plain(*plain, *route) : respond_without_handler(route);
+    Response response = plain != nullptr ? call_plain(*plain, *route) : respond_without_handler();
     if (!small_body(response, kInlineBodyMax)) {
         exchange_->response = std::make_unique<Response>(std::move(response));
         return Next::slow;
     }
+    if (const ResponseRules* rules = exchange_->to.rules()) rules->apply(request, response);
     const bool keep_alive = wants_keep_alive() && !response.close;
     if (!append_small(response, keep_alive) || !keep_alive) return Next::close;
     return exchange_->output.size() > kOutputBytesMax ? Next::flush : Next::go_on;
@@ -173,9 +175,8 @@ typename Connection<Stream>::Next Connection<Stream>::answer_at_once() {
 
 template <class Stream>
 Response Connection<Stream>::call_plain(const PlainHandler& handler, const Route& route) noexcept {
-    Context context{.route = route.path.c_str(), .backend = server_.backend()};
     RequestBody none(*this, {});
-    context.body = &none;
+    Context context = context_of(route, none);
     try {
         const runtime::HandlerScope scope(route.path.c_str());
         return handler(exchange_->request, context);
@@ -185,14 +186,27 @@ Response Connection<Stream>::call_plain(const PlainHandler& handler, const Route
 }
 
 template <class Stream>
-Response Connection<Stream>::respond_without_handler(const Route* route) const {
+Context Connection<Stream>::context_of(const Route& route, RequestBody& body) const noexcept {
+    return {.route = route.path.c_str(),
+            .backend = server_.backend(),
+            .body = &body,
+            .matched = &route,
+            .parameters = &exchange_->to.parameters};
+}
+
+template <class Stream>
+Response Connection<Stream>::respond_without_handler() const {
     const Request& request = exchange_->request;
+    const auto& [site, route, parameters] = exchange_->to;
     if (request.method == http::Method::options && (request.path == "*" || route != nullptr)) {
         Response response;
         response.status = 204;
         response.set("Allow", route == nullptr ? "GET, HEAD, OPTIONS" : route->allow + ", OPTIONS");
+        if (route != nullptr && route->rules != nullptr)
+            route->rules->cors().answer_preflight(request, response, route->allow);
         return response;
     }
+    if (site == nullptr) return Response::text(421, "421 Misdirected Request: this server has no such host\n");
     if (route == nullptr) return Response::text(404, "404 Not Found\n");
     Response response = Response::text(405, "405 Method Not Allowed\n");
     response.set("Allow", route->allow + ", OPTIONS");
@@ -224,9 +238,9 @@ typename Connection<Stream>::Next Connection<Stream>::refuse(std::uint16_t statu
 template <class Stream>
 task<typename Connection<Stream>::Next> Connection<Stream>::answer_slowly() {
     RequestBody body(*this, std::string_view(exchange_->input).substr(exchange_->parser.head_bytes()));
-    const Route* route = server_.router().find(exchange_->request.path);
+    const Route* route = exchange_->to.route;
     if (!answer_without_waiting(route)) {
-        Context context{.route = route->path.c_str(), .backend = server_.backend(), .body = &body};
+        Context context = context_of(*route, body);
         try {
             const runtime::HandlerScope user_code(context.route);
             WatchedScope watched(*this, runtime::Heed::reset_and_half_close);
@@ -249,7 +263,7 @@ bool Connection<Stream>::answer_without_waiting(const Route* route) {
     std::unique_ptr<Response>& response = exchange_->response;
     if (response != nullptr) return true;
     if (route == nullptr || !Router::allows(*route, exchange_->request.method)) {
-        response = std::make_unique<Response>(respond_without_handler(route));
+        response = std::make_unique<Response>(respond_without_handler());
     } else if (const auto* plain = std::get_if<PlainHandler>(&route->handler)) {
         response = std::make_unique<Response>(call_plain(*plain, *route));
     }
@@ -271,6 +285,7 @@ task<typename Connection<Stream>::Next> Connection<Stream>::send_answer(RequestB
     if (body.late()) co_return refuse(503);
     if (body.broken()) co_return Next::close;
     if (body.failed()) co_return refuse(body.status());
+    if (const ResponseRules* rules = exchange_->to.rules()) rules->apply(exchange_->request, response);
 
     bool keep_alive = wants_keep_alive() && !response.close;
     bool sent = false;

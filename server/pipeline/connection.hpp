@@ -67,7 +67,8 @@ class Connection {
     void begin_request();
     [[nodiscard]] Next answer_at_once();
     [[nodiscard]] Response call_plain(const PlainHandler& handler, const Route& route) noexcept;
-    [[nodiscard]] Response respond_without_handler(const Route* route) const;
+    [[nodiscard]] Context context_of(const Route& route, RequestBody& body) const noexcept;
+    [[nodiscard]] Response respond_without_handler() const;
     [[nodiscard]] Next refuse(http::ParseError error);
     [[nodiscard]] Next refuse(std::uint16_t status);
 

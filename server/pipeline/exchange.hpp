@@ -12,12 +12,14 @@
 #include "server/http/parser.hpp"
 #include "server/http/request.hpp"
 #include "server/http/response.hpp"
+#include "server/pipeline/site.hpp"
 
 namespace spindle::pipeline {
 
 struct Exchange {
     http::RequestParser parser;
     http::Request request;  ///< views into `input` or into the receive buffer
+    Destination to;         ///< of the request, once its head is there
     std::string input;      ///< bytes kept beyond their receive buffer, from the start of a request head
     std::string output;     ///< answers not yet sent, in order
     std::unique_ptr<http::Response> response;  ///< made already, but too large to send without waiting

@@ -14,11 +14,14 @@
 #include <expected>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
 
+#include "config/route_path.hpp"
+#include "config/text_template.hpp"
 #include "runtime/error.hpp"
 #include "runtime/scope.hpp"
 #include "runtime/task.hpp"
@@ -60,11 +63,18 @@ class StreamedBody final : public http::BodyStream {
     Producer produce;
 };
 
+struct Route;
+struct Parameters;
+class ResponseRules;
+
 /// What a handler may ask about where it runs. Lives as long as the request.
 struct Context {
     const char* route = "";      ///< the route's path, as configured
     std::string_view backend;    ///< "event_loop" or "fiber"
     BodyReader* body = nullptr;  ///< never null while a handler runs
+
+    const Route* matched = nullptr;          ///< never null while a handler runs; so the next
+    const Parameters* parameters = nullptr;  ///< of `matched`, in Request::path
 
     /// Bounds what a coroutine handler waits for; null for plain ones, which cannot wait. It is cancelled when
     /// the client goes away, and ends with timeouts.handler.
@@ -86,13 +96,16 @@ using PlainHandler = std::function<Response(Request&, Context&)>;
 using CoroutineHandler = std::function<task<Response>(Request&, Context&)>;
 using Handler = std::variant<PlainHandler, CoroutineHandler>;
 
-/// A mounted route. A path that ends in '/' matches its subtree, any other only itself; the longest match wins.
+/// A mounted route; its path as config/route_path.hpp has it.
 struct Route {
     std::string path;
     Handler handler;
     /// Methods answered, as the Allow field lists them ("GET, HEAD"); others get 405 with Allow.
     std::string allow = "GET, HEAD";
-    std::uint16_t methods = 0;  ///< `allow` as bits (1 << Method); the router's to fill
+    std::shared_ptr<const ResponseRules> rules = nullptr;           ///< what is done to its responses; null: nothing
+    std::optional<config::TextTemplate> rewrite_to = std::nullopt;  ///< the request goes on there instead
+    std::uint16_t methods = 0;       ///< `allow` as bits (1 << Method); the router's to fill, as is the next
+    config::RoutePath pattern = {};  ///< if the path has parameters
 };
 
 }  // namespace spindle::pipeline

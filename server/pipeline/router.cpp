@@ -4,11 +4,37 @@
 #include <algorithm>
 #include <functional>
 #include <ranges>
+#include <tuple>
+
+#include "runtime/error.hpp"
 
 namespace spindle::pipeline {
 namespace {
 
-bool matches(const Route& route, std::string_view path) noexcept {
+using config::PathSegment;
+using config::RoutePath;
+using Kind = PathSegment::Kind;
+
+/// A path with parameters, segment by segment.
+bool matches_pattern(const RoutePath& pattern, std::string_view path, Parameters& parameters) noexcept {
+    std::size_t at = 0;
+    std::size_t number = 0;
+    for (const PathSegment& segment : pattern.segments) {
+        if (at == path.size()) return false;
+        const std::size_t first = at + 1;  // behind its slash
+        at = segment.kind == Kind::rest ? path.size() : std::min(path.find('/', first), path.size());
+        if (segment.kind == Kind::literal) {
+            if (path.substr(first, at - first) != segment.text) return false;
+            continue;
+        }
+        if (at == first) return false;
+        parameters.places[number++] = {static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(at - first)};
+    }
+    return pattern.subtree ? at < path.size() : at == path.size();
+}
+
+bool matches(const Route& route, std::string_view path, Parameters& parameters) noexcept {
+    if (!route.pattern.segments.empty()) return matches_pattern(route.pattern, path, parameters);
     return route.path.ends_with('/') ? path.starts_with(route.path) : path == route.path;
 }
 
@@ -22,16 +48,36 @@ std::uint16_t methods_of(std::string_view allow) noexcept {
     return methods;
 }
 
+/// Greater: tried before. How much of the path is fixed before the first parameter, whether all of it is, and how
+/// much is fixed in all.
+auto precedence(const Route& route) {
+    const bool subtree = route.path.ends_with('/');
+    const std::size_t fixed = std::min(route.path.find('{'), route.path.size());
+    std::size_t literal = 0;
+    for (const PathSegment& segment : route.pattern.segments) {
+        if (segment.kind == Kind::literal) literal += 1 + segment.text.size();
+    }
+    const bool exact = !subtree && fixed == route.path.size();
+    const bool takes_rest = subtree || route.path.ends_with("...}");
+    return std::tuple(exact, fixed, !takes_rest, literal);
+}
+
 }  // namespace
 
 Router::Router(std::vector<Route> routes) : routes_(std::move(routes)) {
-    for (Route& route : routes_) route.methods = methods_of(route.allow);
-    std::ranges::stable_sort(routes_, std::ranges::greater{}, [](const Route& route) { return route.path.size(); });
+    for (Route& route : routes_) {
+        route.methods = methods_of(route.allow);
+        auto parsed = config::parse_route_path(route.path);
+        CHECK_THAT(parsed.has_value());
+        if (parsed->has_parameters()) route.pattern = std::move(*parsed);
+    }
+    std::ranges::stable_sort(routes_, std::ranges::greater{}, precedence);
 }
 
 // A dozen routes are walked faster than any tree is; compared by length and first bytes mostly.
-const Route* Router::find(std::string_view path) const noexcept {
-    const auto found = std::ranges::find_if(routes_, [&](const Route& route) { return matches(route, path); });
+const Route* Router::find(std::string_view path, Parameters& parameters) const noexcept {
+    const auto found =
+        std::ranges::find_if(routes_, [&](const Route& route) { return matches(route, path, parameters); });
     return found == routes_.end() ? nullptr : &*found;
 }
 

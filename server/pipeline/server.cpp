@@ -10,14 +10,14 @@
 
 namespace spindle::pipeline {
 
-Server::Server(const config::Config& config, std::vector<Route> routes, AccessLog& log, runtime::Backend& backend,
+Server::Server(const config::Config& config, std::vector<Site> sites, AccessLog& log, runtime::Backend& backend,
                Scoreboard& board)
     : config_(config),
       limits_{.header_bytes = config.limits.header_bytes,
               .header_count = config.limits.header_count,
               .target_bytes = config.limits.target_bytes,
               .body_bytes = config.limits.body_bytes},
-      router_(std::move(routes)),
+      sites_(std::move(sites)),
       log_(log),
       backend_(backend) {
     auto& counters = board.pipeline();

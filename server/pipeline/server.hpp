@@ -16,8 +16,8 @@
 #include "server/pipeline/access_log.hpp"
 #include "server/pipeline/handler.hpp"
 #include "server/pipeline/peer_address.hpp"
-#include "server/pipeline/router.hpp"
 #include "server/pipeline/scoreboard.hpp"
+#include "server/pipeline/site.hpp"
 #include "server/pipeline/stall_log.hpp"
 #include "server/pipeline/worker_state.hpp"
 
@@ -26,7 +26,7 @@ namespace spindle::pipeline {
 class Server {
   public:
     /// `log`, `backend` and `board` must outlive the server.
-    Server(const config::Config& config, std::vector<Route> routes, AccessLog& log, runtime::Backend& backend,
+    Server(const config::Config& config, std::vector<Site> sites, AccessLog& log, runtime::Backend& backend,
            Scoreboard& board);
     ~Server();
 
@@ -35,7 +35,7 @@ class Server {
 
     [[nodiscard]] const config::Config& config() const noexcept { return config_; }
     [[nodiscard]] const http::Limits& limits() const noexcept { return limits_; }
-    [[nodiscard]] const Router& router() const noexcept { return router_; }
+    [[nodiscard]] const Sites& sites() const noexcept { return sites_; }
     [[nodiscard]] AccessLog& access_log() const noexcept { return log_; }
     [[nodiscard]] std::string_view backend() const noexcept { return backend_.name(); }
     /// Of the worker that runs the calling code.
@@ -54,7 +54,7 @@ class Server {
 
     const config::Config& config_;
     const http::Limits limits_;
-    const Router router_;
+    const Sites sites_;
     AccessLog& log_;
     runtime::Backend& backend_;
     StallLog stalls_;

@@ -77,7 +77,7 @@ int run_worker(const Worker& worker) {
     runtime::Figures figures;
     {
         const auto backend = make_backend(worker.config.concurrency, worker.number, worker.board.runtime());
-        pipeline::Server server(worker.config, worker.routes, worker.access_log, *backend, worker.board);
+        pipeline::Server server(worker.config, worker.sites, worker.access_log, *backend, worker.board);
         runtime::Service service = server.service(worker.listeners);
         service.connections_max = connections_of_a_process(worker.config);
         service.on_ready = worker.on_ready;

@@ -13,12 +13,13 @@
 #include "server/pipeline/access_log.hpp"
 #include "server/pipeline/handler.hpp"
 #include "server/pipeline/scoreboard.hpp"
+#include "server/pipeline/site.hpp"
 
 namespace spindle::process {
 
 struct Worker {
     const config::Config& config;
-    const std::vector<pipeline::Route>& routes;
+    const std::vector<pipeline::Site>& sites;
     pipeline::AccessLog& access_log;
     pipeline::Scoreboard& board;
     std::span<const int> listeners;

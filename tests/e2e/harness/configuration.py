@@ -24,6 +24,13 @@ _BASE = {
 _WORKLOAD = ("plaintext", "json", "cpu", "sleep", "block", "offload", "echo", "backend", "status")
 
 
+def toml(value: object) -> str:
+    """JSON is TOML but for tables, whose inline form has equals signs."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{json.dumps(k)} = {toml(v)}" for k, v in value.items()) + " }"
+    return json.dumps(value)
+
+
 @dataclass(frozen=True)
 class Configuration:
     """Immutable, so that behaviours with equal configurations share a server."""
@@ -33,6 +40,10 @@ class Configuration:
     handlers: tuple[tuple[str, str], ...] = tuple(("/" + name, name) for name in _WORKLOAD)
     root: str | None = "site"  # relative to the site folder's parent; None mounts no static route
     static_path: str = "/"
+    more: str = ""  # TOML behind all that; in it and in settings {folder} is where the site lies
+
+    def __hash__(self):  # settings may hold tables
+        return hash((repr(self.settings), self.listen, self.handlers, self.root, self.more))
 
     def with_settings(self, settings: dict) -> "Configuration":
         return replace(self, settings=tuple({**dict(self.settings), **settings}.items()))
@@ -42,7 +53,7 @@ class Configuration:
         sections: dict[str, list[str]] = {}
         for key, value in {**_BASE, **variant_settings, **dict(self.settings)}.items():
             section, _, name = key.rpartition(".")
-            sections.setdefault(section, []).append(f"{name} = {json.dumps(value)}")
+            sections.setdefault(section, []).append(f"{name} = {toml(value)}")
         parts = [f"[{section}]\n" + "\n".join(lines) for section, lines in sections.items()]
         parts += [f"[[listen]]\naddress = {json.dumps(address)}" for address in self.listen]
         parts += [
@@ -54,7 +65,8 @@ class Configuration:
             parts.append(
                 f'[[route]]\npath = "{self.static_path}"\nhandler = "static"\nroot = {root}'
             )
-        return "\n\n".join(parts) + "\n"
+        parts.append(self.more)
+        return ("\n\n".join(parts) + "\n").replace("{folder}", str(folder))
 
 
 def configuration(settings: dict | None = None, **changes) -> Configuration:

@@ -16,7 +16,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr std::array<std::string_view, 3> kHandlers{"plaintext", "sleep", "static"};
+constexpr std::array<std::string_view, 6> kHandlers{"plaintext", "redirect", "respond", "rewrite", "sleep", "static"};
 
 /// A folder with spindle.toml and an empty folder "site"; removed at the end.
 class Folder {
@@ -136,7 +136,8 @@ TEST_CASE("An address is one") {
 
 TEST_CASE("Routes are checked against the handlers and the file system") {
     says(problems("[[route]]\npath = \"/\"\nhandler = \"plaintex\"\n"),
-         "spindle.toml:3:11: error: route.handler must be one of plaintext, sleep, static, not \"plaintex\" (did you "
+         "spindle.toml:3:11: error: route.handler must be one of plaintext, redirect, respond, rewrite, sleep, static, "
+         "not \"plaintex\" (did you "
          "mean \"plaintext\"?)");
     says(problems("[[route]]\nhandler = \"plaintext\"\n"), "route.path is missing");
     says(problems("[[route]]\npath = \"/\"\n"), "route.handler is missing");
@@ -149,6 +150,68 @@ TEST_CASE("Routes are checked against the handlers and the file system") {
          "route.root is for the handler static only");
     says(problems("[[route]]\npath = \"/x\"\nhandler = \"sleep\"\n[[route]]\npath = \"/x\"\nhandler = \"sleep\"\n"),
          "spindle.toml:5:8: error: route.path /x is there twice");
+}
+
+TEST_CASE("Sites have hosts and routes of their own") {
+    const auto config = Folder(
+                            "[[route]]\npath = \"/\"\nhandler = \"sleep\"\n[[site]]\nhosts = [\"a.test\", "
+                            "\"*.a.test\"]\n[[site.route]]\npath = \"/\"\nhandler = \"plaintext\"\n[[site]]\n"
+                            "hosts = [\"b.test\"]\n")
+                            .load();
+    REQUIRE(config);
+    REQUIRE(config->sites.size() == 2);
+    CHECK(config->routes.size() == 1);
+    CHECK(config->sites[0].hosts == std::vector<std::string>{"a.test", "*.a.test"});
+    CHECK(config->sites[0].routes.at(0).handler == "plaintext");
+    CHECK(config->sites[1].routes.empty());
+}
+
+TEST_CASE("Mistakes in sites are named") {
+    says(problems("[[site]]\n"), "site.hosts is missing");
+    says(problems("[[site]]\nhosts = [\"A.test\"]\n"),
+         "spindle.toml:2:9: error: site.hosts must be a list of host names");
+    says(problems("[[site]]\nhosts = [\"a.test:80\"]\n"), "site.hosts must be a list of host names");
+    says(problems("[[site]]\nhosts = [\"*\"]\n"), "site.hosts must be a list of host names");
+    says(problems("[[site]]\nhosts = [\"a.test\"]\n[[site]]\nhosts = [\"a.test\"]\n"),
+         "spindle.toml:4:9: error: site.hosts has a.test, which is there already");
+    says(problems("[[site]]\nhosts = [\"a.test\"]\nroute = 1\n"),
+         "each route of a site is a table below [[site.route]]");
+    says(problems("[[site]]\nhosts = [\"a.test\"]\nset_header = {}\n"),
+         "there is no option site.set_header (did you mean \"set_headers\"?)");
+    says(problems("[[site]]\nhosts = [\"a.test\"]\n[[site.route]]\npath = \"/{a}x\"\nhandler = \"sleep\"\n"),
+         "spindle.toml:4:8: error: route.path must be");
+    says(problems("[[site]]\nhosts = [\"a.test\"]\ncors_origins = [\"*\"]\ncors_credentials = true\n"),
+         "cors_credentials cannot be with the origin *");
+}
+
+TEST_CASE("Redirects and rewrites are checked") {
+    const auto route = [](const std::string& more) { return "[[route]]\npath = \"/u/{id}\"\n" + more; };
+    says(problems(route("handler = \"redirect\"\n")), "route.to is missing");
+    says(problems(route("handler = \"redirect\"\nto = \"/{ids}\"\n")),
+         "spindle.toml:4:6: error: route.to has {ids}, which neither the path nor the request has (did you mean "
+         "\"id\"?)");
+    says(problems(route("handler = \"redirect\"\nto = \"/{id}\"\nstatus = 304\n")),
+         "route.status of a redirect must be 301, 302, 303, 307 or 308, not 304");
+    says(problems(route("handler = \"rewrite\"\nto = \"https://x\"\n")), "it must begin with /");
+    says(problems(route("handler = \"sleep\"\nto = \"/\"\n")),
+         "route.to is for the handlers redirect and rewrite only");
+    CHECK(problems(route("handler = \"redirect\"\nto = \"https://{host}/{id}{uri}\"\n")) == "none");
+}
+
+TEST_CASE("Headers and error pages are checked") {
+    const auto rules = [](const std::string& line) { return "[responses]\n" + line + "\n"; };
+    CHECK(problems(rules("set_headers = { X-A = \"b\" }")) == "none");
+    for (const char* wrong : {"{ \"X A\" = \"b\" }", "{ Content-Length = \"1\" }", "{ date = \"1\" }", "{ X-A = 1 }",
+                              "{ X-A = \"a\\nb\" }", "[\"X-A\"]"}) {
+        CAPTURE(wrong);
+        says(problems(rules(std::string("set_headers = ") + wrong)),
+             "responses.set_headers must be a table of header names");
+    }
+    says(problems(rules("error_pages = { 404 = \"none.html\" }")),
+         "none.html cannot be read: No such file or directory");
+    says(problems(rules("error_pages = { 200 = \"spindle.toml\" }")),
+         "responses.error_pages must be a table of statuses");
+    CHECK(problems(rules("error_pages = { 404 = \"spindle.toml\" }")) == "none");
 }
 
 TEST_CASE("A wrong override is named as it was typed") {
@@ -169,7 +232,10 @@ TEST_CASE("A missing file is named") {
 TEST_CASE("A dump loads to the same dump") {
     const Folder folder(
         "[timeouts]\nidle = \"77s\"\n[[route]]\npath = \"/\"\nhandler = \"static\"\nroot = \"site\"\nindex = "
-        "[\"a\\\"b.html\"]\n");
+        "[\"a\\\"b.html\"]\n[responses]\nset_headers = { X-A = \"\\\"b\" }\nsecurity_headers = false\nerror_pages = { "
+        "404 = "
+        "\"spindle.toml\" }\n[[site]]\nhosts = [\"a.test\"]\ncors_max_age = \"5m\"\n[[site.route]]\npath = "
+        "\"/{a}\"\nhandler = \"redirect\"\nto = \"/{a}\"\n");
     const auto config = folder.load();
     REQUIRE(config);
     const std::string text = dump(*config);

@@ -15,7 +15,8 @@ Route route(std::string path, std::string allow = "GET, HEAD") {
 }
 
 std::string found(const Router& router, std::string_view path) {
-    const Route* route = router.find(path);
+    Parameters parameters;
+    const Route* route = router.find(path, parameters);
     return route == nullptr ? "none" : route->path;
 }
 
@@ -35,8 +36,9 @@ TEST_CASE("The longest match wins; only a path that ends in / takes its subtree"
 
 TEST_CASE("A route answers the methods that it allows") {
     const Router router({route("/echo", "POST"), route("/read")});
-    CHECK(Router::allows(*router.find("/echo"), Method::post));
-    CHECK_FALSE(Router::allows(*router.find("/echo"), Method::get));
-    CHECK(Router::allows(*router.find("/read"), Method::head));
-    CHECK_FALSE(Router::allows(*router.find("/read"), Method::other));
+    Parameters parameters;
+    CHECK(Router::allows(*router.find("/echo", parameters), Method::post));
+    CHECK_FALSE(Router::allows(*router.find("/echo", parameters), Method::get));
+    CHECK(Router::allows(*router.find("/read", parameters), Method::head));
+    CHECK_FALSE(Router::allows(*router.find("/read", parameters), Method::other));
 }

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the configuration does to responses: headers at three levels, Cache-Control, error pages, CORS."""
+
+from harness import check
+from harness.client import request
+from harness.configuration import configuration
+from harness.registry import behaviour
+from harness.site import FILES
+
+RULES = configuration(
+    settings={
+        "responses.set_headers": {"X-Level": "all", "X-All": "all"},
+        "responses.add_headers": {"X-Added": "all"},
+        "responses.security_headers": True,
+    },
+    more="""
+[[site]]
+hosts = ["site.test"]
+set_headers = { x-level = "site", X-Site = "site" }
+add_headers = { X-Added = "site" }
+[[site.route]]
+path = "/"
+handler = "static"
+root = "{folder}/site"
+cache_control = "max-age=60"
+set_headers = { X-Level = "route", Content-Type = "text/x-own" }
+remove_headers = ["ETag", "X-Site"]
+[[site.route]]
+path = "/plain"
+handler = "respond"
+body = "plain"
+security_headers = false
+[[site.route]]
+path = "/framed"
+handler = "respond"
+set_headers = { X-Frame-Options = "DENY" }
+""",
+)
+SECURITY = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "SAMEORIGIN",
+    "Referrer-Policy": "strict-origin-when-cross-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+def values(reply, name: str) -> list[str]:
+    return [value for key, value in reply.fields if key.lower() == name.lower()]
+
+
+@behaviour(config=RULES)
+def all_responses_have_what_is_set_for_all(t):
+    for target in ("/plaintext", "/style.css", "/missing", "/sleep?ms=1", "/big.bin"):
+        reply = t.get(target)
+        check.equal(values(reply, "X-Level"), ["all"], f"X-Level of {target}")
+        for name, value in SECURITY.items():
+            check.equal(values(reply, name), [value], f"{name} of {target}")
+
+
+@behaviour(config=RULES)
+def the_nearer_level_wins_and_the_rest_is_kept(t):
+    site = t.get("/nothing_here", host="site.test")
+    route = t.get("/style.css", host="site.test")
+    plain = t.get("/plain", host="site.test")
+    check.equal(values(route, "X-Level"), ["route"])
+    check.equal(values(plain, "X-Level"), ["site"])
+    check.equal(values(route, "X-All"), ["all"])
+    check.equal(values(plain, "X-Site"), ["site"])
+    check.equal(values(route, "X-Site"), [], "what the route removes")
+    check.equal(values(plain, "X-Added"), ["all", "site"])
+    check.equal(values(site, "X-All"), ["all"], "also on a 404")
+
+
+@behaviour(config=RULES)
+def a_handlers_own_headers_are_replaced_and_removed(t):
+    reply = t.get("/style.css", host="site.test")
+    check.equal(values(reply, "Content-Type"), ["text/x-own"])
+    check.equal(values(reply, "ETag"), [])
+    check.equal(reply.body, FILES["style.css"])
+
+
+@behaviour(config=RULES)
+def security_headers_can_be_set_otherwise_or_left_out(t):
+    check.equal(values(t.get("/framed", host="site.test"), "X-Frame-Options"), ["DENY"])
+    plain = t.get("/plain", host="site.test")
+    for name in SECURITY:
+        check.equal(values(plain, name), [], name)
+
+
+@behaviour(config=RULES)
+def cache_control_is_for_success_only(t):
+    check.equal(values(t.get("/style.css", host="site.test"), "Cache-Control"), ["max-age=60"])
+    check.equal(values(t.get("/missing", host="site.test"), "Cache-Control"), [])
+    partial = t.get("/alphabet.txt", host="site.test", fields={"Range": "bytes=0-1"})
+    check.equal((partial.status, values(partial, "Cache-Control")), (206, ["max-age=60"]))
+
+
+@behaviour(config=RULES)
+def head_has_the_same_headers(t):
+    get = t.get("/style.css", host="site.test")
+    head = t.ask("HEAD", "/style.css", host="site.test")
+    check.equal(
+        [f for f in head.fields if f[0] != "Date"], [f for f in get.fields if f[0] != "Date"]
+    )
+
+
+# ---- error pages
+
+PAGES = configuration(
+    settings={"responses.error_pages": {"404": "{folder}/site/index.html", "405": "{folder}/site/notes.txt"}},
+    more="""
+[[site]]
+hosts = ["site.test"]
+error_pages = { 404 = "{folder}/site/sub/page.html" }
+[[site.route]]
+path = "/files/"
+handler = "static"
+root = "{folder}/site"
+""",
+)
+
+
+@behaviour(config=PAGES)
+def an_error_page_is_sent_in_place_of_the_text(t):
+    reply = t.get("/missing")
+    check.equal((reply.status, reply.body), (404, FILES["index.html"]))
+    check.field(reply, "Content-Type", "text/html; charset=utf-8")
+    reply = t.ask("POST", "/plaintext")
+    check.equal((reply.status, reply.body), (405, FILES["notes.txt"]))
+    assert reply.field("Allow"), "Allow is missing"
+    check.equal(t.get("/plaintext").body, b"Hello, World!")
+
+
+@behaviour(config=PAGES)
+def a_site_has_its_own_error_pages(t):
+    for target in ("/missing", "/files/missing"):
+        reply = t.get(target, host="site.test")
+        check.equal((reply.status, reply.body), (404, FILES["sub/page.html"]), target)
+    check.equal(t.ask("POST", "/files/x", host="site.test").body, FILES["notes.txt"])
+
+
+@behaviour(config=PAGES)
+def an_error_page_has_no_body_for_head(t):
+    connection = t.connect()
+    connection.send(request("HEAD", "/missing") + request("GET", "/plaintext"))
+    head = connection.read_reply("HEAD")
+    check.field(head, "Content-Length", str(len(FILES["index.html"])))
+    check.equal(connection.read_reply().body, b"Hello, World!")
+
+
+# ---- CORS (Fetch standard)
+
+CORS = configuration(
+    more="""
+[[route]]
+path = "/api"
+handler = "respond"
+body = "api"
+cors_origins = ["https://app.test", "https://other.test"]
+cors_headers = ["X-Token"]
+cors_credentials = true
+cors_max_age = "10m"
+[[route]]
+path = "/open"
+handler = "respond"
+cors_origins = ["*"]
+cors_methods = ["GET"]
+""",
+)
+APP = {"Origin": "https://app.test"}
+
+
+@behaviour(config=CORS)
+def a_page_of_a_listed_origin_may_read(t):
+    reply = t.get("/api", fields=APP)
+    check.field(reply, "Access-Control-Allow-Origin", "https://app.test")
+    check.field(reply, "Access-Control-Allow-Credentials", "true")
+    check.field(reply, "Vary", "Origin")
+
+
+@behaviour(config=CORS)
+def other_pages_may_not_and_caches_know(t):
+    for fields in ({}, {"Origin": "https://evil.test"}, {"Origin": "null"}, {"Origin": "https://app.test.evil.test"}):
+        reply = t.get("/api", fields=fields)
+        check.equal((reply.status, reply.field("Access-Control-Allow-Origin")), (200, None))
+        check.field(reply, "Vary", "Origin")
+    check.equal(t.get("/plaintext", fields=APP).field("Access-Control-Allow-Origin"), None)
+
+
+@behaviour(config=CORS)
+def everybody_may_read_what_is_open(t):
+    reply = t.get("/open", fields={"Origin": "https://any.test"})
+    check.field(reply, "Access-Control-Allow-Origin", "*")
+    check.equal(reply.field("Access-Control-Allow-Credentials"), None)
+
+
+@behaviour(config=CORS)
+def a_browser_that_asks_before_is_told(t):
+    asking = APP | {"Access-Control-Request-Method": "PUT"}
+    reply = t.ask("OPTIONS", "/api", fields=asking)
+    check.equal(reply.status, 204, "status")
+    check.field(reply, "Access-Control-Allow-Origin", "https://app.test")
+    check.field(reply, "Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, DELETE, PATCH")
+    check.field(reply, "Access-Control-Allow-Headers", "X-Token")
+    check.field(reply, "Access-Control-Max-Age", "600")
+    reply = t.ask("OPTIONS", "/open", fields=asking)
+    check.field(reply, "Access-Control-Allow-Methods", "GET")
+    refused = t.ask("OPTIONS", "/api", fields=asking | {"Origin": "https://evil.test"})
+    check.equal(refused.field("Access-Control-Allow-Methods"), None)
