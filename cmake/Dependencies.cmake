@@ -4,6 +4,7 @@
 # old stops the configuration and names the package to install.
 #
 #   spindle_deps::liburing, spindle_deps::llhttp     static, so that the binary runs where neither is installed
+#   spindle_deps::crypt                              libxcrypt, of the system
 #   toml11::toml11, fmt::fmt, spdlog::spdlog, CLI11::CLI11, doctest::doctest, Threads::Threads
 include_guard(GLOBAL)
 
@@ -69,6 +70,15 @@ spindle_static_library(liburing 2.9 liburing-dev liburing.a
     liburing.h liburing/io_uring_version.h IO_URING_VERSION_MAJOR IO_URING_VERSION_MINOR)
 spindle_static_library(llhttp 9.2 libllhttp-dev libllhttp.a
     llhttp.h llhttp.h LLHTTP_VERSION_MAJOR LLHTTP_VERSION_MINOR)
+find_path(SPINDLE_crypt_INCLUDE crypt.h)
+find_library(SPINDLE_crypt_LIBRARY crypt)
+if(NOT SPINDLE_crypt_INCLUDE OR NOT SPINDLE_crypt_LIBRARY)
+    spindle_missing(libxcrypt 4.4 libcrypt-dev "")
+endif()
+add_library(spindle_deps::crypt UNKNOWN IMPORTED GLOBAL)
+set_target_properties(spindle_deps::crypt PROPERTIES
+    IMPORTED_LOCATION ${SPINDLE_crypt_LIBRARY}
+    INTERFACE_INCLUDE_DIRECTORIES ${SPINDLE_crypt_INCLUDE})
 spindle_config_package(toml11 4.4 libtoml11-dev)
 spindle_config_package(fmt 9.1 libfmt-dev)
 spindle_config_package(spdlog 1.10 libspdlog-dev)

@@ -97,6 +97,13 @@ struct ResponseRules {
     std::chrono::nanoseconds cors_max_age{};
 };
 
+/// Who may ask, said for a site or a route.
+struct Access {
+    std::filesystem::path auth_file;  ///< absolute; empty: not said
+    std::string auth_realm;           ///< empty: not said
+    std::optional<bool> auth;         ///< false: open, though there is a file
+};
+
 struct Route {
     std::string path;
     std::string handler;
@@ -106,12 +113,14 @@ struct Route {
     std::uint16_t status = 0;        ///< redirect, respond; 0: the handler's usual one
     std::string body;                ///< respond
     std::string content_type;        ///< respond
+    Access access;
     ResponseRules responses;
 };
 
 /// Routes for some host names; those outside of any site are for all other names.
 struct Site {
     std::vector<std::string> hosts;  ///< "example.org", "*.example.org"; lower case, without a port
+    Access access;
     ResponseRules responses;
     std::vector<Route> routes;
 };

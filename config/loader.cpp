@@ -226,6 +226,7 @@ class Loader {
     void read_site(const toml::value& item) {
         Site site = default_site();
         read_item(item, site_options(), site, "route");
+        resolve_auth_file(site.access, item);
         resolve_pages(site.responses, item);
         check_cors(site.responses, item);
         if (!item.contains("hosts") || (item.at("hosts").is_array() && item.at("hosts").size() == 0)) {
@@ -259,6 +260,7 @@ class Loader {
         if (contains(routes, route.path, &Route::path) && !route.path.empty()) {
             report_.add(place_of(item.at("path")), fmt::format("route.path {} is there twice", route.path));
         }
+        resolve_auth_file(route.access, item);
         resolve_pages(route.responses, item);
         check_cors(route.responses, item);
         check_handler(item, route);
@@ -291,6 +293,7 @@ class Loader {
             report_.add(place_of(item), fmt::format("route.to is missing: where the handler {} leads", route.handler));
             return;
         }
+        if (route.handler == "rewrite") check_rewrite(item);
         if (route.handler == "rewrite" && !route.to.empty() && !route.to.starts_with('/')) {
             report_.add(place_of(item.at("to")), "route.to of a rewrite is a path of this site: it must begin with /");
         }
@@ -313,14 +316,35 @@ class Loader {
         }
     }
 
+    /// What else is said there would be said of nothing: the route that it leads to answers.
+    void check_rewrite(const toml::value& item) {
+        for (const auto& [name, value] : item.as_table()) {
+            if (name == "path" || name == "handler" || name == "to") continue;
+            if (find_option(route_options(), "route", name) == nullptr ||
+                contains(kHandlersOptions, name, &HandlersOption::name))
+                continue;
+            report_.add(
+                place_of_key(name, value),
+                fmt::format("route.{} does not hold for a rewrite: say it of the route that it leads to", name));
+        }
+    }
+
     /// Makes their files absolute, and sees that they can be read.
     void resolve_pages(ResponseRules& rules, const toml::value& table) {
-        for (ErrorPage& page : rules.error_pages) {
-            page.file = resolved(page.file);
-            if (::faccessat(AT_FDCWD, page.file.c_str(), R_OK, AT_EACCESS) == 0) continue;
-            report_.add(place_of(table.at("error_pages")), fmt::format("error_pages: {} cannot be read: {}",
-                                                                       page.file.string(), ::strerrordesc_np(errno)));
+        for (ErrorPage& page : rules.error_pages) page.file = readable(page.file, "error_pages", table);
+    }
+
+    void resolve_auth_file(Access& access, const toml::value& table) {
+        if (!access.auth_file.empty()) access.auth_file = readable(access.auth_file, "auth_file", table);
+    }
+
+    std::filesystem::path readable(const std::filesystem::path& file, const char* option, const toml::value& table) {
+        std::filesystem::path absolute = resolved(file);
+        if (::faccessat(AT_FDCWD, absolute.c_str(), R_OK, AT_EACCESS) != 0) {
+            report_.add(place_of(table.at(option)),
+                        fmt::format("{}: {} cannot be read: {}", option, absolute.string(), ::strerrordesc_np(errno)));
         }
+        return absolute;
     }
 
     void check_cors(const ResponseRules& rules, const toml::value& table) {

@@ -387,6 +387,20 @@ void add_response_options(std::vector<Option<Holder>>& options, std::string_view
 #undef RULE
 }
 
+/// Of sites and routes.
+template <class Holder>
+void add_access_options(std::vector<Option<Holder>>& options, std::string_view section) {
+    options.push_back(
+        {section, "auth_file", text<Holder>(MEMBER(access.auth_file), "", "the path of a file", is_clean), "both",
+         "Users and their passwords, as htpasswd -B writes them; whoever is none of them is answered 401. "
+         "Read at start-up."});
+    options.push_back(
+        {section, "auth_realm", text<Holder>(MEMBER(access.auth_realm), "", "a text of one line", is_field_value),
+         "both", "What the browser shows when it asks for a password; without it the site's, else `restricted`."});
+    options.push_back({section, "auth", inherited_flag<Holder>(MEMBER(access.auth)), "both",
+                       "false: open to all, though the site has an auth_file."});
+}
+
 std::vector<Option<Config>> make_config_options() {
     using C = Config;
     std::vector<Option<Config>> options = {
@@ -504,6 +518,7 @@ std::vector<Option<Route>> make_route_options() {
         {"route", "content_type", text<R>(MEMBER(content_type), "", "a MIME type, as \"text/html\"", is_field_value),
          "both", "For `respond`: its type; without it text/plain in UTF-8."},
     };
+    add_access_options<R>(options, "route");
     add_response_options<R>(options, "route", MEMBER(responses));
     return options;
 }
@@ -520,6 +535,7 @@ std::vector<Option<Site>> make_site_options() {
          "Other "
          "hosts get the routes outside of sites, and 421 if there are none."},
     };
+    add_access_options<S>(options, "site");
     add_response_options<S>(options, "site", MEMBER(responses));
     return options;
 }

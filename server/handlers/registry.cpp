@@ -3,8 +3,12 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
+#include <map>
+#include <memory>
 #include <utility>
 
+#include "server/handlers/basic_auth.hpp"
 #include "server/handlers/echo.hpp"
 #include "server/handlers/fixed.hpp"
 #include "server/handlers/static_files.hpp"
@@ -15,7 +19,6 @@ namespace spindle::handlers {
 namespace {
 
 using MadeRoute = std::expected<pipeline::Route, std::string>;
-using Levels = std::vector<const config::ResponseRules*>;  // outermost first
 using MadeHandler = std::expected<pipeline::Handler, std::string>;
 
 struct Entry {
@@ -72,36 +75,60 @@ constexpr auto kNames = [] {
 }();
 static_assert(std::ranges::is_sorted(kNames));
 
-MadeRoute make_route(const config::Route& route, Levels levels, const pipeline::Scoreboard& board) {
-    const auto* entry = std::ranges::find(kEntries, route.handler, &Entry::name);
-    if (entry == kEntries.end()) return std::unexpected("no handler is named " + route.handler);
-    MadeHandler handler = entry->make(route, board);
-    if (!handler) return std::unexpected("route " + route.path + ": " + handler.error());
-    levels.push_back(&route.responses);
-    auto rules = pipeline::ResponseRules::make(levels);
-    if (!rules) return std::unexpected("route " + route.path + ": " + rules.error());
-    pipeline::Route made{.path = route.path,
-                         .handler = std::move(*handler),
-                         .allow = std::string(entry->allow),
-                         .rules = std::move(*rules)};
-    if (route.handler == "rewrite") made.rewrite_to = config::parse_template(route.to).value();
-    return made;
-}
+/// Makes sites of their configuration; one for all of them, so that what they share is read once.
+class Maker {
+  public:
+    Maker(const config::Config& config, const pipeline::Scoreboard& board) : config_(config), board_(board) {}
 
-std::expected<pipeline::Site, std::string> make_site(const config::Site& site, const config::ResponseRules& all,
-                                                     const pipeline::Scoreboard& board) {
-    const Levels levels{&all, &site.responses};
-    std::vector<pipeline::Route> routes;
-    for (const config::Route& route : site.routes) {
-        MadeRoute made = make_route(route, levels, board);
-        if (!made) return std::unexpected(made.error());
-        routes.push_back(std::move(*made));
+    std::expected<pipeline::Site, std::string> make_site(const config::Site& site) {
+        std::vector<pipeline::Route> routes;
+        for (const config::Route& route : site.routes) {
+            MadeRoute made = make_route(site, route);
+            if (!made) return std::unexpected("route " + route.path + ": " + made.error());
+            routes.push_back(std::move(*made));
+        }
+        const std::array<const config::ResponseRules*, 2> levels{&config_.responses, &site.responses};
+        auto rules = pipeline::ResponseRules::make(levels);
+        if (!rules) return std::unexpected(rules.error());
+        return pipeline::Site{
+            .hosts = site.hosts, .router = pipeline::Router(std::move(routes)), .rules = std::move(*rules)};
     }
-    auto rules = pipeline::ResponseRules::make(levels);
-    if (!rules) return std::unexpected(rules.error());
-    return pipeline::Site{
-        .hosts = site.hosts, .router = pipeline::Router(std::move(routes)), .rules = std::move(*rules)};
-}
+
+  private:
+    MadeRoute make_route(const config::Site& site, const config::Route& route) {
+        const auto* entry = std::ranges::find(kEntries, route.handler, &Entry::name);
+        if (entry == kEntries.end()) return std::unexpected("no handler is named " + route.handler);
+        MadeHandler handler = entry->make(route, board_);
+        if (handler) handler = guard(std::move(*handler), site.access, route.access);
+        if (!handler) return std::unexpected(handler.error());
+        const std::array<const config::ResponseRules*, 3> levels{&config_.responses, &site.responses, &route.responses};
+        auto rules = pipeline::ResponseRules::make(levels);
+        if (!rules) return std::unexpected(rules.error());
+        pipeline::Route made{.path = route.path,
+                             .handler = std::move(*handler),
+                             .allow = std::string(entry->allow),
+                             .rules = std::move(*rules)};
+        if (route.handler == "rewrite") made.rewrite_to = config::parse_template(route.to).value();
+        return made;
+    }
+
+    MadeHandler guard(pipeline::Handler handler, const config::Access& site, const config::Access& route) {
+        const auto& file = route.auth_file.empty() ? site.auth_file : route.auth_file;
+        const std::string& realm = route.auth_realm.empty() ? site.auth_realm : route.auth_realm;
+        if (file.empty() || !route.auth.value_or(site.auth.value_or(true))) return handler;
+        std::shared_ptr<Users>& users = users_[file];
+        if (users == nullptr) {
+            auto read = read_users(file);
+            if (!read) return std::unexpected(read.error());
+            users = std::move(*read);
+        }
+        return with_basic_auth(std::move(handler), users, realm.empty() ? "restricted" : realm);
+    }
+
+    const config::Config& config_;
+    const pipeline::Scoreboard& board_;
+    std::map<std::filesystem::path, std::shared_ptr<Users>> users_;
+};
 
 }  // namespace
 
@@ -109,14 +136,17 @@ std::span<const std::string_view> known_names() { return kNames; }
 
 std::expected<std::vector<pipeline::Site>, std::string> make_sites(const config::Config& config,
                                                                    const pipeline::Scoreboard& board) {
+    Maker maker(config, board);
     std::vector<pipeline::Site> sites;
     if (!config.routes.empty() || config.sites.empty()) {
-        auto rest = make_site({.hosts = {}, .responses = {}, .routes = config.routes}, config.responses, board);
+        config::Site outside;
+        outside.routes = config.routes;
+        auto rest = maker.make_site(outside);
         if (!rest) return std::unexpected(rest.error());
         sites.push_back(std::move(*rest));
     }
     for (const config::Site& site : config.sites) {
-        auto made = make_site(site, config.responses, board);
+        auto made = maker.make_site(site);
         if (!made) return std::unexpected(made.error());
         sites.push_back(std::move(*made));
     }

@@ -15,6 +15,16 @@ SECRET = b"this is outside of the root\n"
 BIG = random.Random(1).randbytes(10 * 1024 * 1024)
 ALPHABET = b"abcdefghijklmnopqrstuvwxyz"
 
+# Of "open sesame", "open sesame" again, "pass:word" and "slow": bcrypt, yescrypt, SHA-512, and a bcrypt that takes long.
+USERS = b"""\
+# who may come in
+
+ali:$2b$04$abcdefghijklmnopqrstuu/LVz6MZlItEy42I2juLihZ66HnQx/cy
+baba:$y$j9T$abcdefgh$c8R4fgRyxL8Q39.DpK0QFFQ5IBjxy7PYBstUKeRFh3/
+colon:$6$rounds=1000$salt$3vBeMoIBCZmJ4eCcMIwvPNc95YGEiwXRFVnraFjhWt/VML2.nZZw92Zhc3JUEybKd5kZ1u70KaxHApHj3Ghyd.
+slow:$2b$10$abcdefghijklmnopqrstuuTL3rBAB2FTLNnpGNZhAYflp5RzALnWK
+"""
+
 FILES = {
     "index.html": b"<!doctype html><title>Spindle</title><p>root index\n",
     "style.css": b"body { color: black }\n",
@@ -39,6 +49,7 @@ FILES = {
     ".git/config": b"in a dotted folder\n",
     ".well-known/security.txt": b"Contact: mailto:a@example.org\n",
     "big.bin": BIG,
+    "users": USERS,
 }
 
 
