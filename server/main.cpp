@@ -63,6 +63,10 @@ int serve(const config::Config& config) {
     const auto access_log = pipeline::AccessLog::open(config.log, workers);
     if (!access_log) return fail(kCannotRun, access_log.error());
 
+    const auto reopen_logs = [&] {
+        process::reopen_error_log();
+        (*access_log)->reopen();
+    };
     const auto run = [&](unsigned number, const std::function<void()>& on_ready) {
         return process::run_worker({.config = config,
                                     .sites = *sites,
@@ -71,12 +75,17 @@ int serve(const config::Config& config) {
                                     .listeners = listeners->of(number),
                                     .number = number,
                                     .supervised = processes > 1,
-                                    .on_ready = on_ready});
+                                    .on_ready = on_ready,
+                                    .reopen_logs = reopen_logs});
     };
     const auto on_ready = [&] { announce(config, *listeners); };
     if (processes == 1) return run(0, on_ready);
     const auto on_death = [&](unsigned number) { board.retire(number); };
-    return process::supervise({.processes = processes, .run = run, .on_death = on_death, .on_ready = on_ready});
+    return process::supervise({.processes = processes,
+                               .run = run,
+                               .on_death = on_death,
+                               .on_ready = on_ready,
+                               .reopen_logs = reopen_logs});
 }
 
 }  // namespace

@@ -102,6 +102,12 @@ void AccessLog::flush() noexcept {
     for (unsigned worker = 0; worker < buffers_.size(); ++worker) flush(worker);
 }
 
+void AccessLog::reopen() noexcept {
+    if (!enabled()) return;
+    flush();
+    if (const auto reopened = sink_->reopen(); !reopened) spdlog::error("{}", reopened.error());
+}
+
 void AccessLog::deliver_locked(Buffer& buffer, nanoseconds now) noexcept {
     const DescriptorSink::Outcome outcome = sink_->write_lines(buffer.lines);
     buffer.lines.erase(0, outcome.consumed);  // keeps the capacity

@@ -66,6 +66,9 @@ class AccessLog {
     void flush(unsigned worker) noexcept;
     void flush() noexcept;
 
+    /// Writes what waits, and goes on in the file that has the path now. An error is told to the error log.
+    void reopen() noexcept;
+
     /// Lines that could not be written.
     [[nodiscard]] std::uint64_t lost() const noexcept { return lost_.load(std::memory_order_relaxed); }
 

@@ -17,25 +17,43 @@ namespace {
 
 constexpr std::size_t kFileBatch = 64 * 1024;
 
+std::expected<int, std::string> open_file(const std::string& path) {
+    // Non-blocking for the case that the path names a FIFO without a reader: open would wait for one.
+    const int descriptor =
+        ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
+    if (descriptor >= 0) return descriptor;
+    return std::unexpected("cannot open the log file " + path + ": " + ::strerrordesc_np(errno) +
+                           ": create its folder, give this user the right to write there, or "
+                           "change the path in [log]");
+}
+
 }  // namespace
 
 std::expected<std::shared_ptr<DescriptorSink>, std::string> DescriptorSink::open(const std::string& path) {
     if (path == "stdout") return over_standard_stream(STDOUT_FILENO);
     if (path == "stderr") return over_standard_stream(STDERR_FILENO);
-    // Non-blocking for the case that the path names a FIFO without a reader: open would wait for one.
-    const int descriptor =
-        ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
-    if (descriptor < 0) {
-        return std::unexpected("cannot open the log file " + path + ": " + ::strerrordesc_np(errno) +
-                               ": create its folder, give this user the right to write there, or "
-                               "change the path in [log]");
-    }
+    const auto descriptor = open_file(path);
+    if (!descriptor) return std::unexpected(descriptor.error());
     struct stat status{};
-    const bool known = ::fstat(descriptor, &status) == 0;
+    const bool known = ::fstat(*descriptor, &status) == 0;
     const bool regular = known && S_ISREG(status.st_mode);
     const bool pipe = known && S_ISFIFO(status.st_mode);
     return std::shared_ptr<DescriptorSink>(
-        new DescriptorSink(descriptor, regular ? Kind::file : Kind::own_stream, pipe));
+        new DescriptorSink(*descriptor, regular ? Kind::file : Kind::own_stream, pipe, path));
+}
+
+// Under the same number, so that nobody who writes has to be told.
+std::expected<void, std::string> DescriptorSink::reopen() {
+    if (path_.empty()) return {};
+    const auto opened = open_file(path_);
+    if (!opened) return std::unexpected(opened.error());
+    {
+        const std::lock_guard lock(mutex_);
+        ::dup3(*opened, descriptor_, O_CLOEXEC);
+        torn_ = false;
+    }
+    ::close(*opened);
+    return {};
 }
 
 std::shared_ptr<DescriptorSink> DescriptorSink::over_standard_stream(int number) {

@@ -27,6 +27,10 @@ class DescriptorSink final : public spdlog::sinks::base_sink<std::mutex> {
     DescriptorSink(const DescriptorSink&) = delete;
     DescriptorSink& operator=(const DescriptorSink&) = delete;
 
+    /// Goes on in the file that now has the path, which the old one has lost (log rotation); a standard stream stays.
+    /// The error is as open()'s, and the old file is kept. Any thread.
+    [[nodiscard]] std::expected<void, std::string> reopen();
+
     struct Outcome {
         std::size_t consumed = 0;  ///< bytes that need not come again: whole lines, and a torn one
         bool torn = false;         ///< the last consumed line was cut short
@@ -49,7 +53,8 @@ class DescriptorSink final : public spdlog::sinks::base_sink<std::mutex> {
         shared_stream,  ///< the same, but the open description is the parent's: ask poll first
         socket,
     };
-    DescriptorSink(int descriptor, Kind kind, bool pipe) noexcept : descriptor_(descriptor), kind_(kind), pipe_(pipe) {}
+    DescriptorSink(int descriptor, Kind kind, bool pipe, std::string path = {}) noexcept
+        : descriptor_(descriptor), kind_(kind), pipe_(pipe), path_(std::move(path)) {}
     static std::shared_ptr<DescriptorSink> over_standard_stream(int number);
 
     Outcome write_lines_locked(std::string_view lines) noexcept;
@@ -59,6 +64,7 @@ class DescriptorSink final : public spdlog::sinks::base_sink<std::mutex> {
     const int descriptor_;
     const Kind kind_;
     const bool pipe_;
+    const std::string path_;  ///< empty: a standard stream
     bool torn_ = false;  ///< the last byte written was not a line's end; guarded by mutex_
 };
 

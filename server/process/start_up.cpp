@@ -66,6 +66,14 @@ std::expected<void, std::string> open_error_log(const config::Log& log) {
     return {};
 }
 
+void reopen_error_log() {
+    for (const auto& sink : spdlog::default_logger()->sinks()) {
+        const auto ours = std::dynamic_pointer_cast<pipeline::DescriptorSink>(sink);
+        if (ours == nullptr) continue;
+        if (const auto reopened = ours->reopen(); !reopened) spdlog::error("{}", reopened.error());
+    }
+}
+
 void raise_descriptor_limit(std::uint64_t connections) {
     rlimit limit{};
     if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;

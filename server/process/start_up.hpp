@@ -15,6 +15,9 @@ namespace spindle::process {
 /// spdlog's default logger as [log] says. The error is one line.
 [[nodiscard]] std::expected<void, std::string> open_error_log(const config::Log& log);
 
+/// Goes on in the file that has its path now. Any thread.
+void reopen_error_log();
+
 /// Raises RLIMIT_NOFILE as far as the hard limit allows; warns when `connections` do not fit.
 void raise_descriptor_limit(std::uint64_t connections);
 

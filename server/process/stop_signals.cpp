@@ -3,6 +3,8 @@
 
 #include <unistd.h>
 
+#include <utility>
+
 #include "server/process/dump_log.hpp"
 
 namespace spindle::process {
@@ -16,9 +18,11 @@ sigset_t stop_signals() noexcept {
 
 int dump_signal() noexcept { return SIGRTMIN + 1; }
 
+bool reopens_logs(int signal) noexcept { return signal == SIGUSR1 || signal == SIGHUP; }
+
 sigset_t watched_signals() noexcept {
     sigset_t set = stop_signals();
-    ::sigaddset(&set, dump_signal());
+    for (const int number : {dump_signal(), SIGUSR1, SIGHUP}) ::sigaddset(&set, number);
     return set;
 }
 
@@ -27,17 +31,17 @@ void block_watched_signals() noexcept {
     ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
 }
 
-DrainOnSignal::DrainOnSignal(runtime::Backend& backend, bool second_ends)
-    : backend_(backend), second_ends_(second_ends), thread_([this] { watch(); }) {}
+SignalWatch::SignalWatch(runtime::Backend& backend, bool second_ends, std::function<void()> reopen_logs)
+    : backend_(backend), second_ends_(second_ends), reopen_logs_(std::move(reopen_logs)), thread_([this] { watch(); }) {}
 
 // One of the three, to the thread alone, ends its wait.
-DrainOnSignal::~DrainOnSignal() {
+SignalWatch::~SignalWatch() {
     ending_.store(true, std::memory_order_release);
     ::pthread_kill(thread_.native_handle(), SIGINT);
     thread_.join();
 }
 
-void DrainOnSignal::watch() {
+void SignalWatch::watch() {
     const sigset_t watched = watched_signals();
     bool drains = false;
     while (true) {
@@ -46,6 +50,10 @@ void DrainOnSignal::watch() {
         if (ending_.load(std::memory_order_acquire)) return;
         if (number == dump_signal()) {
             write_dump(backend_);
+            continue;
+        }
+        if (reopens_logs(number)) {
+            reopen_logs_();
             continue;
         }
         if (drains && second_ends_) ::_exit(128 + number);

@@ -2,7 +2,7 @@
 //
 // SIGTERM, SIGINT and SIGQUIT end the server: the first drains, a second ends at once. They are blocked from the
 // first line of main() until somebody can act on them, so none is lost. SIGRTMIN+1 asks for a dump of what every flow
-// of control does, and is treated the same way.
+// of control does, SIGUSR1 and SIGHUP to open the logs anew (after a rotation); they are treated the same way.
 //
 // They are waited for by a thread of their own and not caught by handlers: what they cause is ordinary code, it does
 // not depend on what the loops are stuck in, and no signal is left behind on a fiber's stack (the thread sanitizer
@@ -11,6 +11,7 @@
 
 #include <atomic>
 #include <csignal>
+#include <functional>
 #include <thread>
 
 #include "runtime/backend.hpp"
@@ -22,27 +23,30 @@ namespace spindle::process {
 
 /// Not one of the signals that mean something elsewhere: HUP, USR1, USR2, QUIT.
 [[nodiscard]] int dump_signal() noexcept;
-/// The three, and the one for a dump.
+[[nodiscard]] bool reopens_logs(int signal) noexcept;
+/// All of them.
 [[nodiscard]] sigset_t watched_signals() noexcept;
 
 /// Keeps all of them pending. In main(), before any thread.
 void block_watched_signals() noexcept;
 
-/// While it lives, a stop signal drains `backend`, which must outlive it, and a dump signal dumps it to the error log.
-class DrainOnSignal {
+/// While it lives, a stop signal drains `backend`, which must outlive it, a dump signal dumps it to the error log, and
+/// one that reopens logs calls `reopen_logs`, on a thread of its own.
+class SignalWatch {
   public:
     /// `second_ends`: a second signal ends the process with 128 + its number. Not for supervised workers, which may
     /// get one signal twice: from the supervisor, and from a terminal or service manager that signals all processes.
-    DrainOnSignal(runtime::Backend& backend, bool second_ends);
-    ~DrainOnSignal();
-    DrainOnSignal(const DrainOnSignal&) = delete;
-    DrainOnSignal& operator=(const DrainOnSignal&) = delete;
+    SignalWatch(runtime::Backend& backend, bool second_ends, std::function<void()> reopen_logs);
+    ~SignalWatch();
+    SignalWatch(const SignalWatch&) = delete;
+    SignalWatch& operator=(const SignalWatch&) = delete;
 
   private:
     void watch();
 
     runtime::Backend& backend_;
     const bool second_ends_;
+    const std::function<void()> reopen_logs_;
     std::atomic<bool> ending_{false};
     std::thread thread_;
 };

@@ -162,7 +162,8 @@ class Supervisor {
         while (::read(signals_, &info, sizeof info) == sizeof info) {
             const int number = static_cast<int>(info.ssi_signo);
             if (number == SIGCHLD) continue;
-            if (number == dump_signal()) {
+            if (number == dump_signal() || reopens_logs(number)) {
+                if (reopens_logs(number)) supervised_.reopen_logs();  // a worker to come has these
                 signal_all(number);
                 continue;
             }

@@ -16,6 +16,7 @@ struct Supervised {
     std::function<void(unsigned number)> on_death;
     /// When all workers accept connections for the first time.
     std::function<void()> on_ready;
+    std::function<void()> reopen_logs;  ///< of this process, when a signal asks for it
 };
 
 /// Until a stop signal ended all workers, or the first one could not start. The exit code of the program. Needs

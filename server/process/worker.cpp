@@ -86,7 +86,7 @@ int run_worker(const Worker& worker) {
         // One for the whole server: the first worker sees the others' figures too.
         const auto trace_every = worker.number == 0 ? worker.config.log.schedtrace : std::chrono::nanoseconds(0);
         const SchedTrace trace(trace_every, worker.board, *backend);
-        const DrainOnSignal drain(*backend, !worker.supervised);
+        const SignalWatch signals(*backend, !worker.supervised, worker.reopen_logs);
         const auto ended = backend->run(service);
         if (!ended) {
             spdlog::critical("{}", explain_ring_failure(ended.error(), ring_circumstances()));

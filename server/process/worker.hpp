@@ -26,6 +26,7 @@ struct Worker {
     unsigned number = 0;  ///< among its siblings
     bool supervised = false;
     std::function<void()> on_ready;
+    std::function<void()> reopen_logs;  ///< of this process, when a signal asks for it
 };
 
 /// A process' part of limits.connections; rounded up, so that it is never 0.

@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The access log: combined and JSON, off, to a file, and nothing a client can forge into it."""
 
+import contextlib
 import json
+import os
 import re
+import signal
+from pathlib import Path
 
 from harness import check
 from harness.client import chunked, request
 from harness.configuration import configuration
 from harness.registry import behaviour
+from harness.server import eventually
 
 JSON = configuration({"log.format": "json"})
 SHORT = configuration({"log.format": "json", "timeouts.header": "300ms"})
@@ -174,3 +179,60 @@ def it_goes_to_a_file_when_told_so(t):
     uris = sorted(json.loads(line)["uri"] for line in path.read_text().splitlines())
     check.equal(uris, sorted(f"/plaintext?n={number}" for number in range(50)), "lines in the file")
     assert not any("plaintext?n=" in line for line in server.lines("out")), "lines on stdout too"
+
+
+def open_files(server) -> set[str]:
+    links = set()
+    for pid in server.process_ids():
+        for entry in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                links.add(os.readlink(entry))
+    return links
+
+
+@behaviour(own_server=True, compare=False)
+def a_rotated_file_is_left_on_a_signal_and_no_line_is_lost(t):
+    path = t.bench.folder / f"rotated_{t.variant.backend}_{t.variant.workers}.log"
+    server = t.start(configuration({"log.access_path": str(path), "log.format": "json"}))
+    rotated = []
+    for number, name in enumerate((signal.SIGUSR1, signal.SIGHUP)):
+        for request in range(20):
+            check.status(t.get(f"/plaintext?n={number}.{request}"), 200)
+        old = path.with_suffix(f".{number}")
+        path.rename(old)
+        rotated.append(old)
+        server.signal(name)
+        eventually(
+            lambda: str(path) in open_files(server) and str(old) not in open_files(server),
+            t.limit(10),
+            f"the log opened anew after {name.name}",
+        )
+    check.status(t.get("/plaintext?n=last"), 200)
+    t.close_connections()
+    server.stop(t.limit(10))
+    for number, old in enumerate(rotated):
+        uris = sorted(json.loads(line)["uri"] for line in old.read_text().splitlines())
+        check.equal(uris, sorted(f"/plaintext?n={number}.{request}" for request in range(20)), old.name)
+    check.equal([json.loads(line)["uri"] for line in path.read_text().splitlines()], ["/plaintext?n=last"])
+    check.equal(path.stat().st_mode & 0o777, 0o640, "mode of the new file")
+
+
+@behaviour(own_server=True, compare=False)
+def a_log_that_cannot_be_opened_anew_goes_on_in_the_old_file(t):
+    folder = t.bench.folder / f"logs_{t.variant.backend}_{t.variant.workers}"
+    folder.mkdir()
+    path = folder / "access.log"
+    server = t.start(configuration({"log.access_path": str(path), "log.format": "json"}))
+    moved = folder.with_name(folder.name + "_moved")
+    folder.rename(moved)
+    server.signal(signal.SIGUSR1)
+    eventually(
+        lambda: server.output().count("cannot open the log file") >= t.variant.processes,
+        t.limit(10),
+        "a line about the log file",
+    )
+    check.status(t.get("/plaintext?n=1"), 200)
+    t.close_connections()
+    server.stop(t.limit(10))
+    lines = (moved / "access.log").read_text().splitlines()
+    check.equal([json.loads(line)["uri"] for line in lines], ["/plaintext?n=1"])
