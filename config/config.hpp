@@ -66,6 +66,7 @@ struct Log {
     LogLevel level = LogLevel::info;
     LogFormat format = LogFormat::combined;  ///< of the access log
     bool access = true;
+    bool request_id = false;
     std::string access_path = "stdout";  ///< "stdout", "stderr" or a file's path, resolved
     std::string error_path = "stderr";
     std::chrono::nanoseconds schedtrace{};  ///< 0: off

@@ -461,6 +461,8 @@ std::vector<Option<Config>> make_config_options() {
         {"log", "format", choice<C>(MEMBER(log.format), 0, {"combined", "json"}), "both",
          "The access log's lines: the combined format of Apache and nginx, or JSON."},
         {"log", "access", flag<C>(MEMBER(log.access), true), "both", "Whether there is an access log."},
+        {"log", "request_id", flag<C>(MEMBER(log.request_id), false), "both",
+         "Whether each response has an X-Request-ID, which the access log has too, as JSON."},
         {"log", "access_path",
          text<C>(MEMBER(log.access_path), "stdout", "`stdout`, `stderr` or a file's path", is_clean), "both",
          "Where the access log goes."},

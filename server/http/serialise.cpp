@@ -45,12 +45,12 @@ class Cursor {
 };
 
 // All that a head may need besides the handler's own text.
-constexpr std::size_t kFixedBytesMax = 320;
+constexpr std::size_t kFixedBytesMax = 336;
 
 }  // namespace
 
 bool append_head(std::string& out, const Response& response, const HeadOptions& options) {
-    std::size_t bytes = kFixedBytesMax + response.content_type.size();
+    std::size_t bytes = kFixedBytesMax + response.content_type.size() + options.request_id.size();
     for (const ResponseField& field : response.fields) {
         if (!valid(field)) return false;
         bytes += field.name.size() + field.value.size() + 4;
@@ -79,6 +79,10 @@ bool append_head(std::string& out, const Response& response, const HeadOptions& 
             } else if (options.framing == Framing::chunked) {
                 cursor.put("\r\nTransfer-Encoding: chunked");
             }
+        }
+        if (!options.request_id.empty()) {
+            cursor.put("\r\nX-Request-ID: ");
+            cursor.put(options.request_id);
         }
         if (!options.keep_alive) cursor.put("\r\nConnection: close");
         else if (options.http10) cursor.put("\r\nConnection: keep-alive");

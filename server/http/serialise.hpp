@@ -20,6 +20,7 @@ struct HeadOptions {
     bool http10 = false;  ///< the request's version: a kept connection must be said
     Framing framing = Framing::content_length;
     std::uint64_t content_length = 0;
+    std::string_view request_id = {};  ///< for X-Request-ID; empty: none
 };
 
 /// Appends status line and fields. False, and nothing appended, if a field of the handler has a name that

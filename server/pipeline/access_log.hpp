@@ -39,6 +39,8 @@ struct AccessRecord {
     std::string_view user_agent;
     std::string_view backend;
     unsigned worker = 0;
+    std::string_view request_id;   ///< empty: not in the line
+    std::string_view traceparent;  ///< as the client sent it (W3C Trace Context); its trace id is in the line
 };
 
 /// Appends one line with its newline. `stamp` is format_stamp()'s text. Pure but for `line`.

@@ -113,6 +113,22 @@ void append_member(std::string& line, std::string_view prefix, std::uint64_t val
     append_number(line, value);
 }
 
+/// W3C Trace Context, section 3.2: version-trace-parent-flags, in lower case, the trace not all zeros. Empty if it is none.
+std::string_view trace_id(std::string_view traceparent) {
+    constexpr std::size_t kBytes = 55;
+    if (traceparent.size() < kBytes || (traceparent.size() > kBytes && traceparent[kBytes] != '-')) return {};
+    for (std::size_t at = 0; at < kBytes; ++at) {
+        const char c = traceparent[at];
+        const bool hexadecimal = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+        if (at == 2 || at == 35 || at == 52 ? c != '-' : !hexadecimal) return {};
+    }
+    const bool unknown_version = traceparent.starts_with("ff");
+    const bool longer_than_version_0 = traceparent.starts_with("00") && traceparent.size() > kBytes;
+    const std::string_view trace = traceparent.substr(3, 32);
+    const bool zero = trace.find_first_not_of('0') == trace.npos;
+    return unknown_version || longer_than_version_0 || zero ? std::string_view() : trace;
+}
+
 }  // namespace
 
 void append_combined(std::string& line, const AccessRecord& record, std::string_view stamp) {
@@ -154,6 +170,8 @@ void append_json(std::string& line, const AccessRecord& record, std::string_view
     append_member(line, R"(,"user_agent":")", record.user_agent);
     append_member(line, R"(,"backend":")", record.backend);
     append_member(line, R"(,"worker":)", std::uint64_t{record.worker});
+    if (!record.request_id.empty()) append_member(line, R"(,"request_id":")", record.request_id);
+    if (const auto trace = trace_id(record.traceparent); !trace.empty()) append_member(line, R"(,"trace_id":")", trace);
     line.append("}\n");
 }
 

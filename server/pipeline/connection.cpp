@@ -424,11 +424,13 @@ bool Connection<Stream>::append_head(const Response& response, bool keep_alive, 
     ++requests_;
     WorkerState& worker = server_.worker_state();
     worker.counters.requests.add();
+    if (server_.config().log.request_id) exchange_->id = worker.request_ids.next();
     const http::HeadOptions options{.date = worker.date(),
                                     .keep_alive = keep_alive,
                                     .http10 = exchange_->request.version_minor == 0,
                                     .framing = framing,
-                                    .content_length = length};
+                                    .content_length = length,
+                                    .request_id = exchange_->id.text()};
     if (http::append_head(exchange_->output, response, options)) return true;
     spdlog::error("a handler set a response field with a name or value that HTTP forbids; answered 500");
     const Response failed = Response::text(500, {});
@@ -436,7 +438,8 @@ bool Connection<Stream>::append_head(const Response& response, bool keep_alive, 
                                   .keep_alive = false,
                                   .http10 = options.http10,
                                   .framing = http::Framing::content_length,
-                                  .content_length = 0};
+                                  .content_length = 0,
+                                  .request_id = options.request_id};
     [[maybe_unused]] const bool valid = http::append_head(exchange_->output, failed, plain);
     return false;
 }

@@ -65,7 +65,7 @@ class DescriptorSink final : public spdlog::sinks::base_sink<std::mutex> {
     const Kind kind_;
     const bool pipe_;
     const std::string path_;  ///< empty: a standard stream
-    bool torn_ = false;  ///< the last byte written was not a line's end; guarded by mutex_
+    bool torn_ = false;       ///< the last byte written was not a line's end; guarded by mutex_
 };
 
 }  // namespace spindle::pipeline

@@ -12,6 +12,7 @@
 #include "server/http/parser.hpp"
 #include "server/http/request.hpp"
 #include "server/http/response.hpp"
+#include "server/pipeline/request_id.hpp"
 #include "server/pipeline/site.hpp"
 
 namespace spindle::pipeline {
@@ -22,6 +23,7 @@ struct Exchange {
     Destination to;         ///< of the request, once its head is there
     std::string input;      ///< bytes kept beyond their receive buffer, from the start of a request head
     std::string output;     ///< answers not yet sent, in order
+    RequestId id;           ///< if there are ids
     std::unique_ptr<http::Response> response;  ///< made already, but too large to send without waiting
     std::uint64_t started = 0;                 ///< reactor time of the head's first byte, ns
 
@@ -33,6 +35,7 @@ struct Exchange {
         output.clear();
         response.reset();
         started = 0;
+        id = {};
     }
 
   private:

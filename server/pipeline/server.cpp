@@ -74,7 +74,9 @@ void Server::log_request(const Exchange& exchange, const PeerAddress& peer, std:
                               .referer = request.field("Referer").value_or(""),
                               .user_agent = request.field("User-Agent").value_or(""),
                               .backend = worker.backend,
-                              .worker = worker.index});
+                              .worker = worker.index,
+                              .request_id = exchange.id.text(),
+                              .traceparent = request.field("traceparent").value_or("")});
 }
 
 void Server::report_handler_error(std::string_view route) noexcept {

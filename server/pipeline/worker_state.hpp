@@ -14,6 +14,7 @@
 
 #include "server/http/date.hpp"
 #include "server/pipeline/exchange.hpp"
+#include "server/pipeline/request_id.hpp"
 #include "server/pipeline/scoreboard.hpp"
 
 namespace spindle::pipeline {
@@ -46,6 +47,7 @@ class WorkerState {
     }
 
     PipelineCounters& counters;
+    RequestIds request_ids;
 
   private:
     static constexpr std::size_t kSpareMax = 64;

@@ -32,7 +32,10 @@ void block_watched_signals() noexcept {
 }
 
 SignalWatch::SignalWatch(runtime::Backend& backend, bool second_ends, std::function<void()> reopen_logs)
-    : backend_(backend), second_ends_(second_ends), reopen_logs_(std::move(reopen_logs)), thread_([this] { watch(); }) {}
+    : backend_(backend),
+      second_ends_(second_ends),
+      reopen_logs_(std::move(reopen_logs)),
+      thread_([this] { watch(); }) {}
 
 // One of the three, to the thread alone, ends its wait.
 SignalWatch::~SignalWatch() {

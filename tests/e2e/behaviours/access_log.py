@@ -181,6 +181,46 @@ def it_goes_to_a_file_when_told_so(t):
     assert not any("plaintext?n=" in line for line in server.lines("out")), "lines on stdout too"
 
 
+IDS = configuration({"log.format": "json", "log.request_id": True})
+
+
+@behaviour(config=IDS, compare=False)
+def each_response_has_an_id_that_its_line_has(t):
+    connection = t.connect()
+    connection.send(request("GET", "/plaintext?id=1") + request("GET", "/missing?id=2") + request("GET", "/sleep?ms=1&id=3") + b"no request\r\n\r\n")
+    replies = [connection.read_reply() for _ in range(4)]
+    ids = [reply.field("X-Request-ID") for reply in replies]
+    assert all(re.fullmatch("[0-9a-f]{32}", text or "") for text in ids), f"ids {ids}"
+    check.equal(len(set(ids)), 4, "different ids")
+    for number in (1, 2, 3):
+        check.equal(json_line(t, f"id={number}")["request_id"], ids[number - 1], f"the id in line {number}")
+
+
+@behaviour(config=JSON, compare=False)
+def without_them_there_are_none(t):
+    check.equal(t.get("/plaintext?mark=noid").field("X-Request-ID"), None)
+    assert "request_id" not in json_line(t, "mark=noid")
+
+
+@behaviour(config=JSON, compare=False)
+def a_trace_is_logged_if_it_is_one(t):
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    for number, (text, logged) in enumerate(
+        {
+            f"00-{trace}-00f067aa0ba902b7-01": trace,
+            f"01-{trace}-00f067aa0ba902b7-01-more": trace,
+            f"00-{trace}-00f067aa0ba902b7-01-more": None,
+            f"ff-{trace}-00f067aa0ba902b7-01": None,
+            f"00-{'0' * 32}-00f067aa0ba902b7-01": None,
+            f"00-{trace.upper()}-00f067aa0ba902b7-01": None,
+            f"00-{trace}-00f067aa0ba902b7": None,
+            "": None,
+        }.items()
+    ):
+        t.get(f"/plaintext?trace={number}.", fields={"traceparent": text})
+        check.equal(json_line(t, f"trace={number}.").get("trace_id"), logged, text)
+
+
 def open_files(server) -> set[str]:
     links = set()
     for pid in server.process_ids():
