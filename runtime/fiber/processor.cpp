@@ -168,11 +168,17 @@ void Processor::enter_user() noexcept {
     route.store(machine_now.fiber->route, std::memory_order_relaxed);
     meter.in(machine_now.fiber->route);
     machine_now.user_word = ((word_.load(std::memory_order_relaxed) | kUser) + kEpoch);
-    const bool offers = next_.load(std::memory_order_relaxed) != nullptr &&
-                        CycleClock::now() - offered_in_vain_at_ >= kPauseAfterVainOffer;
-    if (offers) next_offered_ = true;
+    if (next_.load(std::memory_order_relaxed) != nullptr) [[unlikely]]
+        return enter_user_with_next(machine_now.user_word);
     word_.store(machine_now.user_word, std::memory_order_release);
-    if (offers) scheduler_.wake_one();  // it may be taken from here on
+}
+
+// From then on another processor may take it.
+void Processor::enter_user_with_next(std::uint64_t user_word) noexcept {
+    const bool offers = CycleClock::now() - offered_in_vain_at_ >= kPauseAfterVainOffer;
+    if (offers) next_offered_ = true;
+    word_.store(user_word, std::memory_order_release);
+    if (offers) scheduler_.wake_one();
 }
 
 // `this` may be a processor that was taken away: then only the machine knows where it stands.

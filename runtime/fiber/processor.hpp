@@ -121,6 +121,7 @@ class Processor final : public Worker, public AcceptSink {
   private:
     Root<Fiber> flow(int descriptor);
     void enter_user() noexcept;
+    void enter_user_with_next(std::uint64_t user_word) noexcept;
     [[nodiscard]] Fiber* take_next() noexcept;
     void rest_stacks() noexcept;
 
