@@ -438,9 +438,15 @@ std::expected<Config, std::string> load(const std::filesystem::path& file, std::
         return std::unexpected(
             fmt::format("{}: error: the configuration cannot be read: {}\n", file.string(), source.error()));
     }
-    Loader loader(file, std::move(*source), handlers);
+    return load_text(file, std::move(*source), overrides, handlers);
+}
+
+std::expected<Config, std::string> load_text(const std::filesystem::path& file, std::string text,
+                                             std::span<const std::string> overrides,
+                                             std::span<const std::string_view> handlers) {
+    Loader loader(file, std::move(text), handlers);
     loader.read_file();
-    for (const std::string& text : overrides) loader.read_override(text);
+    for (const std::string& override : overrides) loader.read_override(override);
     return loader.finish();
 }
 

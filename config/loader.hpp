@@ -19,4 +19,9 @@ namespace spindle::config {
                                                       std::span<const std::string> overrides,
                                                       std::span<const std::string_view> handlers);
 
+/// The same of a text, which is called `file` in messages, and beside which paths are looked up.
+[[nodiscard]] std::expected<Config, std::string> load_text(const std::filesystem::path& file, std::string text,
+                                                           std::span<const std::string> overrides,
+                                                           std::span<const std::string_view> handlers);
+
 }  // namespace spindle::config

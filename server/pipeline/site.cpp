@@ -10,8 +10,10 @@ namespace spindle::pipeline {
 
 namespace {
 
-/// More are a circle; its last route then answers, which a route with a rewrite does with 500.
+/// More are a circle, in which a target may also grow many times over each time around; its last route then answers,
+/// which a route with a rewrite does with 500.
 constexpr int kRewritesMax = 8;
+constexpr std::size_t kRewrittenBytesMax = std::size_t{64} * 1024;
 
 }  // namespace
 
@@ -46,13 +48,14 @@ const Site* Sites::find(std::string_view host) const noexcept {
 
 void Sites::rewrite(http::Request& request, Destination& to) {
     for (int times = 0; times < kRewritesMax && to.route != nullptr && to.route->rewrite_to; ++times) {
+        if (times > 0 && request.path_storage.size() > kRewrittenBytesMax) return;
         std::string target = fill_in(*to.route->rewrite_to, *to.route, to.parameters, request, Encoding::none);
         const std::size_t path_bytes = std::min(target.find('?'), target.size());
-        const std::string_view old_query = request.query;
-        request.path_storage = std::move(target);
+        if (path_bytes == target.size() && !request.query.empty()) target.append("?").append(request.query);
+        request.path_storage = std::move(target);  // with it goes what the request had there before
         request.path = std::string_view(request.path_storage).substr(0, path_bytes);
-        const bool has_query = path_bytes < request.path_storage.size();
-        request.query = has_query ? std::string_view(request.path_storage).substr(path_bytes + 1) : old_query;
+        request.query = std::string_view(request.path_storage).substr(path_bytes);
+        if (!request.query.empty()) request.query.remove_prefix(1);
         to.route = to.site->router.find(request.path, to.parameters);
     }
 }

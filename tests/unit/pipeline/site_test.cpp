@@ -55,6 +55,15 @@ TEST_CASE("A rewrite goes on with another path, and with its own query if it has
     CHECK(led(sites, "/c/7", "q=1") == "/b/{y}: 1 at /b/1?v=7");
 }
 
+TEST_CASE("A query goes along, however often the path is rewritten") {
+    const Sites sites =
+        one_site({route("/a", "/b"), route("/b", "/c"), route("/c", "/d?from=c"), route("/d", "/e"), route("/e")});
+    CHECK(led(sites, "/b", "q=a long query that no small buffer holds") == "/e: at /e?from=c");
+    const Sites shorter = one_site({route("/a", "/b"), route("/b", "/c"), route("/c")});
+    CHECK(led(shorter, "/a", "q=a long query that no small buffer holds") ==
+          "/c: at /c?q=a long query that no small buffer holds");
+}
+
 TEST_CASE("Rewrites in a circle end at a route with a rewrite") {
     CHECK(led(one_site({route("/a", "/b"), route("/b", "/a")}), "/a").starts_with("/a:"));
     // Each time around it is longer: bounded as well.
