@@ -98,6 +98,7 @@ std::uint64_t body_length(const Response& response) noexcept {
     if (const auto* text = std::get_if<std::string_view>(&response.body)) return text->size();
     if (const auto* owned = std::get_if<std::string>(&response.body)) return owned->size();
     if (const auto* file = std::get_if<FileBody>(&response.body)) return file->length;
+    if (const auto* pieces = std::get_if<std::unique_ptr<FilePieces>>(&response.body)) return (*pieces)->length;
     return 0;
 }
 

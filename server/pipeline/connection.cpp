@@ -312,7 +312,9 @@ task<bool> Connection<Stream>::send_response(Response& response, bool keep_alive
     if (head_only) {
         sent_bytes = 0;
     } else if (const auto* file = std::get_if<http::FileBody>(&response.body)) {
-        sent = co_await send_file(*file);
+        sent = co_await send_file(file->descriptor(), file->offset, file->length);
+    } else if (const auto* pieces = std::get_if<std::unique_ptr<http::FilePieces>>(&response.body)) {
+        sent = co_await send_pieces(**pieces);
     } else {
         const std::string_view whole = *small_body(response, SIZE_MAX);
         sent = co_await flush();
@@ -328,14 +330,13 @@ task<bool> Connection<Stream>::send_response(Response& response, bool keep_alive
 
 // A file that turned out shorter than its Content-Length leaves only one honest answer: an aborted one.
 template <class Stream>
-task<bool> Connection<Stream>::send_file(const http::FileBody& file) {
+task<bool> Connection<Stream>::send_file(int descriptor, std::uint64_t offset, std::uint64_t length) {
     std::string chunk;
-    std::uint64_t offset = file.offset;
-    const std::uint64_t end = file.offset + file.length;
+    const std::uint64_t end = offset + length;
     bool sent = co_await flush();
     while (sent && offset < end) {
         chunk.resize(std::min<std::uint64_t>(end - offset, kFileChunkBytes));
-        const auto read = co_await runtime::read_at(file.descriptor(), chunk, offset);
+        const auto read = co_await runtime::read_at(descriptor, chunk, offset);
         if (!read || *read == 0) co_return false;
         const auto result =
             co_await stream_.send_all(std::string_view(chunk).substr(0, *read), server_.config().timeouts.write);
@@ -343,6 +344,17 @@ task<bool> Connection<Stream>::send_file(const http::FileBody& file) {
         offset += *read;
     }
     co_return sent;
+}
+
+template <class Stream>
+task<bool> Connection<Stream>::send_pieces(const http::FilePieces& body) {
+    for (const http::FilePieces::Piece& piece : body.pieces) {
+        exchange_->output.append(piece.before);
+        const bool sent = co_await send_file(body.file.descriptor(), piece.offset, piece.length);
+        if (!sent) co_return false;
+    }
+    exchange_->output.append(body.end);
+    co_return co_await flush();
 }
 
 // A body that cannot be finished ends without its last chunk: the client sees that it is not whole.

@@ -78,7 +78,8 @@ class Connection {
     void answer_handler_error(const Route& route);
     runtime::task<Next> send_answer(RequestBody& body, const Route* route);
     runtime::task<bool> send_response(Response& response, bool keep_alive);
-    runtime::task<bool> send_file(const http::FileBody& file);
+    runtime::task<bool> send_file(int descriptor, std::uint64_t offset, std::uint64_t length);
+    runtime::task<bool> send_pieces(const http::FilePieces& body);
     runtime::task<Streamed> send_stream(Response& response, bool keep_alive, RequestBody& body, const char* route);
     runtime::task<bool> produce(StreamedBody& body, ResponseBody& writer, const char* route);
     runtime::task<bool> drain_body(RequestBody& body);
