@@ -61,6 +61,13 @@ struct Timeouts {
     std::chrono::nanoseconds drain{};
 };
 
+/// Of answers, while they are sent. Codings by their names: "br", "zstd", "gzip".
+struct Compression {
+    std::vector<std::string> encodings;  ///< the favourite first; empty: off
+    std::uint64_t min_bytes = 0;
+    std::vector<std::string> types;  ///< media types, without parameters
+};
+
 struct Log {
     LogLevel level = LogLevel::info;
     LogFormat format = LogFormat::combined;  ///< of the access log
@@ -73,8 +80,9 @@ struct Log {
 struct Route {
     std::string path;
     std::string handler;
-    std::filesystem::path root;      ///< static: absolute, resolved against the config file's folder
-    std::vector<std::string> index;  ///< static
+    std::filesystem::path root;              ///< static: absolute, resolved against the config file's folder
+    std::vector<std::string> index;          ///< static
+    std::vector<std::string> precompressed;  ///< static: content codings, the favourite first
 };
 
 struct Config {
@@ -82,6 +90,7 @@ struct Config {
     std::vector<Listen> listen;
     Limits limits;
     Timeouts timeouts;
+    Compression compression;
     Log log;
     std::vector<Route> routes;
     std::filesystem::path file;  ///< where it was read from; empty for none

@@ -179,6 +179,30 @@ Rule<Holder> texts(Member member, std::string_view fallback, const std::string& 
         .get = [=](const Holder& holder) { return member(holder).empty() ? std::string() : list_of(member(holder)); }};
 }
 
+/// Some of `words`, none of them twice.
+template <class Holder, class Member>
+Rule<Holder> choices(Member member, std::vector<std::string> words) {
+    const std::string allowed = fmt::format("a list of any of {}, each once", fmt::join(words, ", "));
+    return {
+        .type = "list of words",
+        .default_value = "[]",
+        .allowed = allowed,
+        .words = words,
+        .set = [=](Holder& holder, const toml::value& value) -> Outcome {
+            if (!value.is_array()) return std::unexpected(allowed);
+            std::vector<std::string> chosen;
+            for (const toml::value& item : value.as_array()) {
+                const bool known = item.is_string() && std::ranges::find(words, item.as_string()) != words.end();
+                if (!known || std::ranges::find(chosen, item.as_string()) != chosen.end())
+                    return std::unexpected(allowed);
+                chosen.push_back(item.as_string());
+            }
+            member(holder) = std::move(chosen);
+            return {};
+        },
+        .get = [=](const Holder& holder) { return member(holder).empty() ? std::string() : list_of(member(holder)); }};
+}
+
 bool is_clean(std::string_view text) { return !text.empty() && text.find('\0') == text.npos; }
 bool is_route_path(std::string_view text) {
     return text.starts_with('/') && is_clean(text) && text.find_first_of("?#") == text.npos;
@@ -186,6 +210,22 @@ bool is_route_path(std::string_view text) {
 bool is_file_name(std::string_view text) {
     return is_clean(text) && text.find('/') == text.npos && text != "." && text != "..";
 }
+
+/// Without parameters, in lower case, as "text/html".
+bool is_media_type(std::string_view text) {
+    constexpr std::string_view kToken = "abcdefghijklmnopqrstuvwxyz0123456789!#$&^_.+-";
+    const std::size_t slash = text.find('/');
+    return slash != text.npos && slash > 0 && slash + 1 < text.size() &&
+           text.substr(0, slash).find_first_not_of(kToken) == text.npos &&
+           text.substr(slash + 1).find_first_not_of(kToken) == text.npos;
+}
+
+/// What is text, or packs its content no better than text.
+constexpr std::string_view kCompressedTypes =
+    R"(["text/html", "text/css", "text/plain", "text/javascript", "text/markdown", "text/csv", "text/xml", )"
+    R"("application/json", "application/javascript", "application/xml", "application/xhtml+xml", )"
+    R"("application/manifest+json", "application/ld+json", "application/geo+json", "application/rss+xml", )"
+    R"("application/atom+xml", "application/wasm", "image/svg+xml"])";
 
 /// A host's address, as numbers. Whether this machine has it is found when it is bound.
 bool is_numeric_host(const std::string& host) {
@@ -274,6 +314,14 @@ std::vector<Option<Config>> make_config_options() {
          "is never."},
         {"timeouts", "drain", duration<C>(MEMBER(timeouts.drain), 30s, 0ns, 24h), "both",
          "On a stop signal, the server ends within it; what is left 1s before (or at half of it) is cancelled."},
+        {"compression", "encodings", choices<C>(MEMBER(compression.encodings), {"br", "zstd", "gzip"}), "both",
+         "Content codings in which bodies are sent to clients that accept them, the favourite first; none is off."},
+        {"compression", "min_bytes", size<C>(MEMBER(compression.min_bytes), 1_KiB, 0, 1_GiB), "both",
+         "Shorter bodies are sent as they are."},
+        {"compression", "types",
+         texts<C>(MEMBER(compression.types), kCompressedTypes,
+                  "a list of media types in lower case, without parameters, as [\"text/html\"]", is_media_type),
+         "both", "Media types whose bodies are compressed."},
         {"log", "level", choice<C>(MEMBER(log.level), 2, {"trace", "debug", "info", "warning", "error", "off"}), "both",
          "What the error log says."},
         {"log", "format", choice<C>(MEMBER(log.format), 0, {"combined", "json"}), "both",
@@ -317,6 +365,9 @@ std::vector<Option<Route>> make_route_options() {
         {"route", "index",
          texts<R>(MEMBER(index), R"(["index.html"])", "a list of file names, as [\"index.html\"]", is_file_name),
          "both", "For `static`: the files that answer for their folder, the first one that is there."},
+        {"route", "precompressed", choices<R>(MEMBER(precompressed), {"br", "zstd", "gzip"}), "both",
+         "For `static`: codings in which a file may lie beside itself, as name.br, name.zst or name.gz, no older than "
+         "it; the favourite first. Each costs an open."},
     };
 }
 #undef MEMBER

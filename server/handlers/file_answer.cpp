@@ -13,6 +13,7 @@
 #include "server/handlers/file_failure.hpp"
 #include "server/http/conditional.hpp"
 #include "server/http/date.hpp"
+#include "server/http/encoded_response.hpp"
 #include "server/http/multipart.hpp"
 #include "server/http/range.hpp"
 
@@ -29,10 +30,12 @@ namespace {
 constexpr std::uint64_t kInlineBytes = 64 * 1024;
 
 /// Changes whenever the file does: replaced, rewritten or touched.
-std::string etag_of(const struct stat& status) {
-    return fmt::format("\"{:x}.{:x}-{:x}-{:x}\"", static_cast<std::uint64_t>(status.st_mtim.tv_sec),
+std::string etag_of(const struct stat& status, http::Coding coding) {
+    const std::string_view mark = coding == http::Coding::identity ? "" : "-";
+    const std::string_view name = coding == http::Coding::identity ? "" : http::to_string(coding);
+    return fmt::format("\"{:x}.{:x}-{:x}-{:x}{}{}\"", static_cast<std::uint64_t>(status.st_mtim.tv_sec),
                        static_cast<std::uint64_t>(status.st_mtim.tv_nsec), static_cast<std::uint64_t>(status.st_size),
-                       static_cast<std::uint64_t>(status.st_ino));
+                       static_cast<std::uint64_t>(status.st_ino), mark, name);
 }
 
 std::string date_of(std::time_t time) {
@@ -108,6 +111,36 @@ task<int> set_parts(Response& response, OpenFile& file, std::span<const ByteRang
     co_return 0;
 }
 
+/// The ranges of a 206.
+task<int> set_ranges(Response& response, Representation& chosen, std::span<const ByteRange> ranges) {
+    response.status = 206;
+    if (ranges.size() > 1) co_return co_await set_parts(response, chosen.file, ranges, chosen.type);
+    response.content_type = chosen.type;
+    response.set("Content-Range", http::content_range(ranges.front(), chosen.file.size()));
+    co_return co_await set_body(response, chosen.file, ranges.front());
+}
+
+/// All of it, encoded on the way if that is wanted and makes it smaller.
+task<int> set_whole(Response& response, Representation& chosen) {
+    response.content_type = chosen.type;
+    if (chosen.file.size() == 0) co_return 0;
+    if (chosen.send_in != http::Coding::identity) {
+        http::SharedBytes encoded = co_await chosen.encoder->encoded(chosen.file, chosen.send_in);
+        if (encoded != nullptr) {
+            response.body = std::move(encoded);
+            http::mark_encoded(response, chosen.send_in);
+            co_return 0;
+        }
+    }
+    co_return co_await set_body(response, chosen.file, {0, chosen.file.size() - 1});
+}
+
+/// What every answer about a negotiated file has.
+Response varying(const Representation& chosen, Response response) {
+    if (chosen.varies) http::vary_by_encoding(response);
+    return response;
+}
+
 Response unsatisfiable(std::uint64_t size) {
     Response response = Response::text(416, "the file is shorter than the range asked for\n");
     response.set("Content-Range", fmt::format("bytes */{}", size));
@@ -116,37 +149,34 @@ Response unsatisfiable(std::uint64_t size) {
 
 }  // namespace
 
-task<Response> answer_file(const Request& request, OpenFile file, std::string_view type) {
+task<Response> answer_file(const Request& request, Representation chosen) {
     const std::time_t now = std::time(nullptr);
-    const std::time_t modified = file.status.st_mtim.tv_sec;
-    const std::string etag = etag_of(file.status);
+    const std::time_t modified = chosen.file.status.st_mtim.tv_sec;
+    const std::uint64_t size = chosen.file.size();
+    const std::string etag = etag_of(chosen.file.status, chosen.coding);
 
-    Response response;
+    Response response = varying(chosen, {});
     // Never later than Date (RFC 9110 section 8.8.2.1), whatever the file says.
-    response.set("Last-Modified", date_of(std::min(modified, now))).set("ETag", etag).set("Accept-Ranges", "bytes");
-
+    response.set("Last-Modified", date_of(std::min(modified, now)));
     switch (http::evaluate(request, etag, modified)) {
-        case http::Precondition::not_modified: response.status = 304; co_return response;
-        case http::Precondition::failed: co_return Response::text(412, "precondition failed\n");
+        case http::Precondition::not_modified:
+            response.status = 304;
+            response.set("ETag", chosen.send_in == http::Coding::identity ? etag : "W/" + etag);
+            co_return response;
+        case http::Precondition::failed: co_return varying(chosen, Response::text(412, "precondition failed\n"));
         case http::Precondition::proceed: break;
     }
-    const http::RangeDecision decision = http::decide_range(request, file.size(), etag, strong_date(modified, now));
+    response.set("ETag", etag).set("Accept-Ranges", "bytes");
+    if (chosen.coding != http::Coding::identity) response.set("Content-Encoding", http::to_string(chosen.coding));
+
+    const http::RangeDecision decision = http::decide_range(request, size, etag, strong_date(modified, now));
     int error = 0;
-    if (decision.kind == http::RangeKind::unsatisfiable) co_return unsatisfiable(file.size());
-    if (decision.kind == http::RangeKind::partial) {
-        response.status = 206;
-        if (decision.ranges.size() > 1) {
-            error = co_await set_parts(response, file, decision.ranges, type);
-        } else {
-            response.content_type = type;
-            response.set("Content-Range", http::content_range(decision.ranges.front(), file.size()));
-            error = co_await set_body(response, file, decision.ranges.front());
-        }
-    } else {
-        response.content_type = type;
-        if (file.size() > 0) error = co_await set_body(response, file, {0, file.size() - 1});
+    switch (decision.kind) {
+        case http::RangeKind::unsatisfiable: co_return varying(chosen, unsatisfiable(size));
+        case http::RangeKind::partial: error = co_await set_ranges(response, chosen, decision.ranges); break;
+        case http::RangeKind::whole: error = co_await set_whole(response, chosen); break;
     }
-    if (error != 0) co_return failed(error);
+    if (error != 0) co_return varying(chosen, failed(error));
     co_return response;
 }
 

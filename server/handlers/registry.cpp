@@ -14,27 +14,31 @@ namespace {
 
 using MadeHandler = std::expected<pipeline::Handler, std::string>;
 
+/// What handlers share.
+struct Shared {
+    const pipeline::Scoreboard& board;
+    std::shared_ptr<FileEncoder> encoder;  ///< null: compression is off
+};
+
 struct Entry {
     std::string_view name;
     std::string_view allow;
-    MadeHandler (*make)(const config::Route& route, const pipeline::Scoreboard& board);
+    MadeHandler (*make)(const config::Route& route, const Shared& shared);
 };
 
 template <auto function>
-MadeHandler plain(const config::Route&, const pipeline::Scoreboard&) {
+MadeHandler plain(const config::Route&, const Shared&) {
     return pipeline::Handler(pipeline::PlainHandler(function));
 }
 
 template <auto function>
-MadeHandler coroutine(const config::Route&, const pipeline::Scoreboard&) {
+MadeHandler coroutine(const config::Route&, const Shared&) {
     return pipeline::Handler(pipeline::CoroutineHandler(function));
 }
 
-MadeHandler files(const config::Route& route, const pipeline::Scoreboard&) { return make_static_files(route); }
+MadeHandler files(const config::Route& route, const Shared& shared) { return make_static_files(route, shared.encoder); }
 
-MadeHandler status(const config::Route&, const pipeline::Scoreboard& board) {
-    return pipeline::Handler(make_status(board));
-}
+MadeHandler status(const config::Route&, const Shared& shared) { return pipeline::Handler(make_status(shared.board)); }
 
 constexpr std::string_view kReads = "GET, HEAD";
 
@@ -66,11 +70,13 @@ std::span<const std::string_view> known_names() { return kNames; }
 
 std::expected<std::vector<pipeline::Route>, std::string> make_routes(const config::Config& config,
                                                                      const pipeline::Scoreboard& board) {
+    Shared shared{.board = board, .encoder = nullptr};
+    if (!config.compression.encodings.empty()) shared.encoder = std::make_shared<FileEncoder>(config.compression);
     std::vector<pipeline::Route> routes;
     for (const config::Route& route : config.routes) {
         const auto* entry = std::ranges::find(kEntries, route.handler, &Entry::name);
         if (entry == kEntries.end()) return std::unexpected("no handler is named " + route.handler);
-        MadeHandler handler = entry->make(route, board);
+        MadeHandler handler = entry->make(route, shared);
         if (!handler) return std::unexpected("route " + route.path + ": " + handler.error());
         routes.push_back({.path = route.path, .handler = std::move(*handler), .allow = std::string(entry->allow)});
     }

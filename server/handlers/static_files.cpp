@@ -10,8 +10,10 @@
 
 #include "server/handlers/file_answer.hpp"
 #include "server/handlers/file_failure.hpp"
+#include "server/handlers/representation.hpp"
 #include "server/handlers/static_root.hpp"
-#include "server/http/mime.hpp"
+#include "server/http/coding.hpp"
+#include "server/http/encoded_response.hpp"
 
 namespace spindle::handlers {
 
@@ -26,6 +28,7 @@ struct StaticRoute {
     StaticRoot root;
     std::string mounted_at;  ///< the route's path
     std::vector<std::string> index;
+    Offer offer;
 };
 
 bool has_hidden_segment(std::string_view relative) noexcept {
@@ -51,14 +54,24 @@ Response redirect_to_folder(const Request& request) {
     return response;
 }
 
+Response not_acceptable() {
+    Response response = Response::text(406, "not there in any encoding that the request accepts\n");
+    http::vary_by_encoding(response);
+    return response;
+}
+
+task<Response> send(const StaticRoute& route, const Request& request, const std::string& path, OpenFile file) {
+    auto chosen = co_await choose_representation(route.root, route.offer, request, path, std::move(file));
+    if (!chosen) co_return not_acceptable();
+    co_return co_await answer_file(request, std::move(*chosen));
+}
+
 /// The first index file that is there. A folder without one is not found: its entries are nobody's business.
 task<Response> send_index(const StaticRoute& route, const Request& request, std::string folder) {
     for (const std::string& name : route.index) {
         const std::string path = folder + name;
         auto found = co_await route.root.find(path);
-        if (found && !found->is_folder()) {
-            co_return co_await answer_file(request, std::move(*found), http::mime_type(name));
-        }
+        if (found && !found->is_folder()) co_return co_await send(route, request, path, std::move(*found));
         if (!found && found.error() != ENOENT) co_return failed(found.error());
     }
     co_return not_found();
@@ -74,18 +87,23 @@ task<Response> serve(std::shared_ptr<const StaticRoute> route, Request& request)
     auto found = co_await route->root.find(relative);
     if (!found) co_return failed(found.error());
     if (found->is_folder()) co_return redirect_to_folder(request);
-    co_return co_await answer_file(request, std::move(*found), http::mime_type(relative));
+    co_return co_await send(*route, request, relative, std::move(*found));
 }
 
 }  // namespace
 
-std::expected<pipeline::Handler, std::string> make_static_files(const config::Route& route) {
+std::expected<pipeline::Handler, std::string> make_static_files(const config::Route& route,
+                                                                std::shared_ptr<FileEncoder> encoder) {
     auto root = StaticRoot::open(route.root);
     if (!root) {
         return std::unexpected(
             fmt::format("root {}: {}", route.root.string(), std::generic_category().message(root.error())));
     }
-    auto mounted = std::make_shared<const StaticRoute>(std::move(*root), route.path, route.index);
+    Offer offer{.precompressed = {}, .encoder = std::move(encoder)};
+    for (const std::string& name : route.precompressed) {
+        if (const auto coding = http::coding_of(name)) offer.precompressed.push_back(*coding);
+    }
+    auto mounted = std::make_shared<const StaticRoute>(std::move(*root), route.path, route.index, std::move(offer));
     return pipeline::CoroutineHandler([mounted](Request& request, Context&) { return serve(mounted, request); });
 }
 

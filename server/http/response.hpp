@@ -55,9 +55,12 @@ class BodyStream {
     virtual ~BodyStream() = default;
 };
 
+/// Bytes that several answers share; never null in a body.
+using SharedBytes = std::shared_ptr<const std::string>;
+
 /// std::string_view bodies must have static lifetime; std::string bodies are owned.
-using Body = std::variant<std::monostate, std::string_view, std::string, FileBody, std::unique_ptr<FilePieces>,
-                          std::unique_ptr<BodyStream>>;
+using Body = std::variant<std::monostate, std::string_view, std::string, SharedBytes, FileBody,
+                          std::unique_ptr<FilePieces>, std::unique_ptr<BodyStream>>;
 
 struct ResponseField {
     std::string name;

@@ -26,6 +26,7 @@ std::optional<std::string_view> small_body(const Response& response, std::size_t
     std::string_view body;
     if (const auto* text = std::get_if<std::string_view>(&response.body)) body = *text;
     else if (const auto* owned = std::get_if<std::string>(&response.body)) body = *owned;
+    else if (const auto* shared = std::get_if<http::SharedBytes>(&response.body)) body = **shared;
     else if (!std::holds_alternative<std::monostate>(response.body)) return std::nullopt;
     if (body.size() > bytes_max) return std::nullopt;
     return body;
@@ -162,7 +163,7 @@ typename Connection<Stream>::Next Connection<Stream>::answer_at_once() {
     const PlainHandler* plain = allowed ? std::get_if<PlainHandler>(&route->handler) : nullptr;
     if (allowed && plain == nullptr) return Next::slow;
     Response response = plain != nullptr ? call_plain(*plain, *route) : respond_without_handler(route);
-    if (!small_body(response, kInlineBodyMax)) {
+    if (!small_body(response, kInlineBodyMax) || (plain != nullptr && wants_encoding(response))) {
         exchange_->response = std::make_unique<Response>(std::move(response));
         return Next::slow;
     }
@@ -178,7 +179,11 @@ Response Connection<Stream>::call_plain(const PlainHandler& handler, const Route
     context.body = &none;
     try {
         const runtime::HandlerScope scope(route.path.c_str());
-        return handler(exchange_->request, context);
+        Response response = handler(exchange_->request, context);
+        if (const Compression* compression = server_.compression()) {
+            compression->encode_if_short(exchange_->request, response);
+        }
+        return response;
     } catch (...) {
         return server_.answer_handler_error(route.path);
     }
@@ -271,6 +276,7 @@ task<typename Connection<Stream>::Next> Connection<Stream>::send_answer(RequestB
     if (body.late()) co_return refuse(503);
     if (body.broken()) co_return Next::close;
     if (body.failed()) co_return refuse(body.status());
+    if (route != nullptr && wants_encoding(response)) co_await encode(response, *route);
 
     bool keep_alive = wants_keep_alive() && !response.close;
     bool sent = false;
@@ -296,6 +302,18 @@ void Connection<Stream>::begin_next_request(std::string_view rest) {
     exchange_->input.swap(kept);
     exchange_->response.reset();
     begin_request();
+}
+
+template <class Stream>
+bool Connection<Stream>::wants_encoding(const Response& response) const noexcept {
+    const Compression* compression = server_.compression();
+    return compression != nullptr && compression->concerns(response);
+}
+
+template <class Stream>
+task<void> Connection<Stream>::encode(Response& response, const Route& route) {
+    const runtime::HandlerScope user_code(route.path.c_str());
+    co_await server_.compression()->encode(exchange_->request, response);
 }
 
 template <class Stream>

@@ -77,6 +77,8 @@ class Connection {
     [[nodiscard]] bool answer_without_waiting(const Route* route);
     void answer_handler_error(const Route& route);
     runtime::task<Next> send_answer(RequestBody& body, const Route* route);
+    [[nodiscard]] bool wants_encoding(const Response& response) const noexcept;
+    runtime::task<void> encode(Response& response, const Route& route);
     runtime::task<bool> send_response(Response& response, bool keep_alive);
     runtime::task<bool> send_file(int descriptor, std::uint64_t offset, std::uint64_t length);
     runtime::task<bool> send_pieces(const http::FilePieces& body);

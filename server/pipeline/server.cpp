@@ -18,6 +18,7 @@ Server::Server(const config::Config& config, std::vector<Route> routes, AccessLo
               .target_bytes = config.limits.target_bytes,
               .body_bytes = config.limits.body_bytes},
       router_(std::move(routes)),
+      compression_(config.compression),
       log_(log),
       backend_(backend) {
     auto& counters = board.pipeline();

@@ -33,6 +33,7 @@ class Configuration:
     handlers: tuple[tuple[str, str], ...] = tuple(("/" + name, name) for name in _WORKLOAD)
     root: str | None = "site"  # relative to the site folder's parent; None mounts no static route
     static_path: str = "/"
+    precompressed: tuple[str, ...] = ()  # of the static route
 
     def with_settings(self, settings: dict) -> "Configuration":
         return replace(self, settings=tuple({**dict(self.settings), **settings}.items()))
@@ -51,8 +52,10 @@ class Configuration:
         ]
         if self.root is not None:
             root = json.dumps(str(folder / self.root))
+            precompressed = json.dumps(self.precompressed)
             parts.append(
-                f'[[route]]\npath = "{self.static_path}"\nhandler = "static"\nroot = {root}'
+                f'[[route]]\npath = "{self.static_path}"\nhandler = "static"\nroot = {root}\n'
+                f"precompressed = {precompressed}"
             )
         return "\n\n".join(parts) + "\n"
 

@@ -151,6 +151,24 @@ TEST_CASE("Routes are checked against the handlers and the file system") {
          "spindle.toml:5:8: error: route.path /x is there twice");
 }
 
+TEST_CASE("Codings are words, each once, and precompressed files are for static routes") {
+    const auto config = Folder("[compression]\nencodings = [\"zstd\", \"br\"]\n").load();
+    REQUIRE(config);
+    CHECK(config->compression.encodings == std::vector<std::string>{"zstd", "br"});
+    CHECK(config->compression.min_bytes == 1024);
+    says(
+        problems("[compression]\nencodings = [\"br\", \"gzi\"]\n"),
+        "compression.encodings must be a list of any of br, zstd, gzip, each once, not [\"br\", \"gzi\"] (did you mean "
+        "\"gzip\"?)");
+    says(problems("[compression]\nencodings = [\"br\", \"br\"]\n"), "each once");
+    says(problems("[compression]\ntypes = [\"text\"]\n"), "compression.types must be a list of media types");
+    says(problems("[compression]\ntypes = [\"text/html; charset=utf-8\"]\n"), "without parameters");
+    says(problems("[[route]]\npath = \"/x\"\nhandler = \"sleep\"\nprecompressed = [\"br\"]\n"),
+         "route.precompressed is for the handler static only");
+    says(problems("[[route]]\npath = \"/\"\nhandler = \"static\"\nroot = \"site\"\nprecompressed = [\"deflate\"]\n"),
+         "route.precompressed must be a list of any of br, zstd, gzip");
+}
+
 TEST_CASE("A wrong override is named as it was typed") {
     says(problems("", {"concurrency.backend=fibre"}),
          "--set concurrency.backend=fibre: error: concurrency.backend must be");
@@ -169,7 +187,7 @@ TEST_CASE("A missing file is named") {
 TEST_CASE("A dump loads to the same dump") {
     const Folder folder(
         "[timeouts]\nidle = \"77s\"\n[[route]]\npath = \"/\"\nhandler = \"static\"\nroot = \"site\"\nindex = "
-        "[\"a\\\"b.html\"]\n");
+        "[\"a\\\"b.html\"]\nprecompressed = [\"br\"]\n");
     const auto config = folder.load();
     REQUIRE(config);
     const std::string text = dump(*config);
