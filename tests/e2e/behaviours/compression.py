@@ -196,6 +196,48 @@ def the_body_of_a_handler_is_encoded(t):
         assert len(encoded.body) < len(plain.body), "not smaller"
 
 
+@behaviour(own_server=True, compare=False, applies=lambda variant: variant.workers == 2)
+def a_long_body_of_a_handler_is_encoded_beside_the_loop(t):
+    """32 workers make the status longer than what is encoded at once."""
+    workers = {"concurrency.event_loop.processes": 32, "concurrency.fiber.processors": 32}
+    t.start(EVERYTHING.with_settings(workers), processes=32 if t.variant.event_loop else 1)
+    connection = t.connect()
+    for method in ("GET", "HEAD", "GET"):
+        connection.send(
+            request(method, "/status?format=json", fields={"Accept-Encoding": "gzip"})
+            + request("GET", "/status?format=json")
+        )
+        encoded, plain = connection.read_reply(method), connection.read_reply()
+        check.field(encoded, "Content-Encoding", "gzip")
+        check.field(plain, "Content-Encoding", None)
+        assert len(plain.body) > 20_000, f"not long: {len(plain.body)}"
+        if method == "GET":
+            told = json.loads(gzip.decompress(encoded.body))
+            check.equal(set(told), set(plain.json()), "names")
+
+
+@behaviour(
+    config=configuration(
+        {
+            "compression.encodings": CODINGS,
+            "limits.target_bytes": "64KiB",
+            "limits.header_bytes": "128KiB",
+        }
+    )
+)
+def a_long_body_of_a_handler_that_may_wait_is_encoded(t):
+    """The text of a redirect contains where it leads."""
+    query = "a=1&" * 10_000
+    for coding in ("gzip", "br", "zstd"):
+        reply = ask(t, coding, f"/sub?{query}")
+        check.status(reply, 301)
+        check.field(reply, "Content-Encoding", coding)
+        check.field(reply, "Vary", "Accept-Encoding")
+        assert len(reply.body) < 2000, f"{len(reply.body)} bytes"
+        if coding == "gzip":
+            check.equal(gzip.decompress(reply.body), f"moved to /sub/?{query}\n".encode())
+
+
 @behaviour(config=EVERYTHING)
 def a_body_of_a_handler_that_does_not_get_smaller_goes_as_it_is(t):
     reply = ask(t, "br, gzip, zstd", "/json")
