@@ -23,6 +23,8 @@ EVERYTHING = configuration(
     root="encoded",
 )
 
+BOTH = configuration({"compression.encodings": ("gzip",)}, root="encoded", precompressed=("br",))
+
 
 def ask(t, accepted: str | None, target: str, method: str = "GET", **fields):
     accept = {} if accepted is None else {"Accept-Encoding": accepted}
@@ -168,9 +170,7 @@ def a_changed_file_is_encoded_anew(t):
         check.equal(gzip.decompress(reply.body), content)
 
 
-@behaviour(
-    config=configuration({"compression.encodings": ("gzip",)}, root="encoded", precompressed=("br",))
-)
+@behaviour(config=BOTH)
 def a_file_beside_goes_before_encoding(t):
     check.equal(ask(t, "br, gzip", "/page.html").body, PAGE_BR)
     reply = ask(t, "gzip", "/page.html")

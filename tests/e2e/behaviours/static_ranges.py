@@ -92,7 +92,7 @@ def a_flood_of_ranges_gets_the_whole_file_once(t):
 
 @behaviour(compare=False)
 def large_ranges_of_a_large_file_are_streamed(t):
-    ranges = [(9_000_000, 9_999_999), (1, 3_000_000), (5_000_000, 5_000_000), (8_000_000, 8_399_999)]
+    ranges = [(9_000_000, 9_899_999), (1, 999_999), (5_000_000, 5_000_000), (8_000_000, 8_399_999)]
     spec = ",".join(f"{first}-{last}" for first, last in ranges)
     connection = t.connect()
     connection.send(
