@@ -13,6 +13,7 @@ FROM debian:13-slim AS build
 RUN apt-get update && apt-get install -y --no-install-recommends \
         g++ cmake ninja-build pkg-config \
         liburing-dev libllhttp-dev libtoml11-dev libfmt-dev libspdlog-dev libcli11-dev \
+        zlib1g-dev libbrotli-dev libzstd-dev \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
@@ -28,7 +29,8 @@ LABEL org.opencontainers.image.title="Spindle" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.base.name="debian:13-slim"
 # liburing and llhttp are linked in.
-RUN apt-get update && apt-get install -y --no-install-recommends libspdlog1.15 \
+RUN apt-get update && apt-get install -y --no-install-recommends \
+        libspdlog1.15 zlib1g libbrotli1 libzstd1 \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --no-create-home --shell /usr/sbin/nologin spindle
 COPY --from=build /src/build/release/server/spindle /usr/bin/spindle

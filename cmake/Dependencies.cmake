@@ -6,6 +6,7 @@
 #   spindle_deps::liburing, spindle_deps::llhttp     static, so that the binary runs where neither is installed
 #   spindle_deps::crypt                              libxcrypt, of the system
 #   toml11::toml11, fmt::fmt, spdlog::spdlog, CLI11::CLI11, doctest::doctest, Threads::Threads
+#   PkgConfig::zlib, PkgConfig::brotli, PkgConfig::zstd    compressors
 include_guard(GLOBAL)
 
 # Where ./dev unpacks packages of a newer Debian; what is there goes before the system's.
@@ -64,6 +65,14 @@ function(spindle_static_library name wanted package archive header version_heade
         INTERFACE_INCLUDE_DIRECTORIES ${SPINDLE_${name}_INCLUDE})
 endfunction()
 
+# spindle_pkg_config_package(NAME WANTED MODULE DEBIAN_PACKAGE): PkgConfig::NAME
+macro(spindle_pkg_config_package name wanted module package)
+    pkg_check_modules(${name} QUIET IMPORTED_TARGET GLOBAL "${module}>=${wanted}")
+    if(NOT ${name}_FOUND)
+        spindle_missing(${name} ${wanted} ${package} "")
+    endif()
+endmacro()
+
 set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads REQUIRED)
 spindle_static_library(liburing 2.9 liburing-dev liburing.a
@@ -79,6 +88,10 @@ add_library(spindle_deps::crypt UNKNOWN IMPORTED GLOBAL)
 set_target_properties(spindle_deps::crypt PROPERTIES
     IMPORTED_LOCATION ${SPINDLE_crypt_LIBRARY}
     INTERFACE_INCLUDE_DIRECTORIES ${SPINDLE_crypt_INCLUDE})
+find_package(PkgConfig REQUIRED)
+spindle_pkg_config_package(zlib 1.2 zlib zlib1g-dev)
+spindle_pkg_config_package(brotli 1.0 libbrotlienc libbrotli-dev)
+spindle_pkg_config_package(zstd 1.4 libzstd libzstd-dev)
 spindle_config_package(toml11 4.4 libtoml11-dev)
 spindle_config_package(fmt 9.1 libfmt-dev)
 spindle_config_package(spdlog 1.10 libspdlog-dev)

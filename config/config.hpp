@@ -62,6 +62,13 @@ struct Timeouts {
     std::chrono::nanoseconds drain{};
 };
 
+/// Of answers, while they are sent. Codings by their names: "br", "zstd", "gzip".
+struct Compression {
+    std::vector<std::string> encodings;  ///< the favourite first; empty: off
+    std::uint64_t min_bytes = 0;
+    std::vector<std::string> types;  ///< media types, without parameters
+};
+
 struct Log {
     LogLevel level = LogLevel::info;
     LogFormat format = LogFormat::combined;  ///< of the access log
@@ -108,12 +115,13 @@ struct Access {
 struct Route {
     std::string path;
     std::string handler;
-    std::filesystem::path root;      ///< static: absolute, resolved against the config file's folder
-    std::vector<std::string> index;  ///< static
-    std::string to;                  ///< redirect, rewrite: a template
-    std::uint16_t status = 0;        ///< redirect, respond; 0: the handler's usual one
-    std::string body;                ///< respond
-    std::string content_type;        ///< respond
+    std::filesystem::path root;                ///< static: absolute, resolved against the config file's folder
+    std::vector<std::string> index;            ///< static
+    std::vector<std::string> precompressed{};  ///< static: content codings, the favourite first
+    std::string to;                            ///< redirect, rewrite: a template
+    std::uint16_t status = 0;                  ///< redirect, respond; 0: the handler's usual one
+    std::string body;                          ///< respond
+    std::string content_type;                  ///< respond
     Access access;
     ResponseRules responses;
 };
@@ -131,6 +139,7 @@ struct Config {
     std::vector<Listen> listen;
     Limits limits;
     Timeouts timeouts;
+    Compression compression;
     Log log;
     ResponseRules responses;
     std::vector<Route> routes;

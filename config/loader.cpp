@@ -47,12 +47,22 @@ std::string hint(std::string_view word, const std::vector<std::string>& candidat
     return did_you_mean(word, views);
 }
 
+/// For a word, or for the first wrong one of a list.
+std::string hint_for(const toml::value& value, const std::vector<std::string>& words) {
+    if (value.is_string()) return hint(value.as_string(), words);
+    if (!value.is_array() || words.empty()) return "";
+    for (const toml::value& item : value.as_array()) {
+        if (item.is_string() && !contains(words, item.as_string())) return hint(item.as_string(), words);
+    }
+    return "";
+}
+
 template <class Holder>
 std::string set_option(const Option<Holder>& option, Holder& holder, const toml::value& value) {
     const auto set = option.rule.set(holder, value);
     if (set) return "";
-    const std::string near = value.is_string() ? hint(value.as_string(), option.rule.words) : "";
-    return fmt::format("{} must be {}, not {}{}", option.key(), set.error(), shown(value), near);
+    return fmt::format("{} must be {}, not {}{}", option.key(), set.error(), shown(value),
+                       hint_for(value, option.rule.words));
 }
 
 bool is_section(std::string_view name) {
@@ -87,7 +97,8 @@ struct HandlersOption {
     std::string_view name;
     std::vector<std::string_view> handlers;
 };
-const std::array<HandlersOption, 6> kHandlersOptions{{{"root", {"static"}},
+const std::array<HandlersOption, 7> kHandlersOptions{{{"root", {"static"}},
+                                                      {"precompressed", {"static"}},
                                                       {"index", {"static"}},
                                                       {"to", {"redirect", "rewrite"}},
                                                       {"status", {"redirect", "respond"}},

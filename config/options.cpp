@@ -184,6 +184,30 @@ Rule<Holder> texts(Member member, std::string_view fallback, const std::string& 
         .get = [=](const Holder& holder) { return member(holder).empty() ? std::string() : list_of(member(holder)); }};
 }
 
+/// Some of `words`, none of them twice.
+template <class Holder, class Member>
+Rule<Holder> choices(Member member, std::vector<std::string> words) {
+    const std::string allowed = fmt::format("a list of any of {}, each once", fmt::join(words, ", "));
+    return {
+        .type = "list of words",
+        .default_value = "[]",
+        .allowed = allowed,
+        .words = words,
+        .set = [=](Holder& holder, const toml::value& value) -> Outcome {
+            if (!value.is_array()) return std::unexpected(allowed);
+            std::vector<std::string> chosen;
+            for (const toml::value& item : value.as_array()) {
+                const bool known = item.is_string() && std::ranges::find(words, item.as_string()) != words.end();
+                if (!known || std::ranges::find(chosen, item.as_string()) != chosen.end())
+                    return std::unexpected(allowed);
+                chosen.push_back(item.as_string());
+            }
+            member(holder) = std::move(chosen);
+            return {};
+        },
+        .get = [=](const Holder& holder) { return member(holder).empty() ? std::string() : list_of(member(holder)); }};
+}
+
 /// A flag that a level may leave to the one around it.
 template <class Holder, class Member>
 Rule<Holder> inherited_flag(Member member) {
@@ -286,6 +310,22 @@ Rule<Holder> status(Member member) {
     rule.get = [=](const Holder& holder) { return member(holder) == 0 ? "" : std::to_string(member(holder)); };
     return rule;
 }
+
+/// Without parameters, in lower case, as "text/html".
+bool is_media_type(std::string_view text) {
+    constexpr std::string_view kToken = "abcdefghijklmnopqrstuvwxyz0123456789!#$&^_.+-";
+    const std::size_t slash = text.find('/');
+    return slash != text.npos && slash > 0 && slash + 1 < text.size() &&
+           text.substr(0, slash).find_first_not_of(kToken) == text.npos &&
+           text.substr(slash + 1).find_first_not_of(kToken) == text.npos;
+}
+
+/// What is text, or packs its content no better than text.
+constexpr std::string_view kCompressedTypes =
+    R"(["text/html", "text/css", "text/plain", "text/javascript", "text/markdown", "text/csv", "text/xml", )"
+    R"("application/json", "application/javascript", "application/xml", "application/xhtml+xml", )"
+    R"("application/manifest+json", "application/ld+json", "application/geo+json", "application/rss+xml", )"
+    R"("application/atom+xml", "application/wasm", "image/svg+xml"])";
 
 /// A host's address, as numbers. Whether this machine has it is found when it is bound.
 bool is_numeric_host(const std::string& host) {
@@ -456,6 +496,14 @@ std::vector<Option<Config>> make_config_options() {
          "is never."},
         {"timeouts", "drain", duration<C>(MEMBER(timeouts.drain), 30s, 0ns, 24h), "both",
          "On a stop signal, the server ends within it; what is left 1s before (or at half of it) is cancelled."},
+        {"compression", "encodings", choices<C>(MEMBER(compression.encodings), {"br", "zstd", "gzip"}), "both",
+         "Content codings in which bodies are sent to clients that accept them, the favourite first; none is off."},
+        {"compression", "min_bytes", size<C>(MEMBER(compression.min_bytes), 1_KiB, 0, 1_GiB), "both",
+         "Shorter bodies are sent as they are."},
+        {"compression", "types",
+         texts<C>(MEMBER(compression.types), kCompressedTypes,
+                  "a list of media types in lower case, without parameters, as [\"text/html\"]", is_media_type),
+         "both", "Media types whose bodies are compressed."},
         {"log", "level", choice<C>(MEMBER(log.level), 2, {"trace", "debug", "info", "warning", "error", "off"}), "both",
          "What the error log says."},
         {"log", "format", choice<C>(MEMBER(log.format), 0, {"combined", "json"}), "both",
@@ -519,6 +567,9 @@ std::vector<Option<Route>> make_route_options() {
         {"route", "body", text<R>(MEMBER(body), "", "a text", is_clean), "both", "For `respond`: what is sent."},
         {"route", "content_type", text<R>(MEMBER(content_type), "", "a MIME type, as \"text/html\"", is_field_value),
          "both", "For `respond`: its type; without it text/plain in UTF-8."},
+        {"route", "precompressed", choices<R>(MEMBER(precompressed), {"br", "zstd", "gzip"}), "both",
+         "For `static`: codings in which a file may lie beside itself, as name.br, name.zst or name.gz, no older than "
+         "it; the favourite first. Each costs an open."},
     };
     add_access_options<R>(options, "route");
     add_response_options<R>(options, "route", MEMBER(responses));

@@ -15,7 +15,8 @@ deps="$root/build/deps"
 
 # shellcheck disable=SC2034  # used by name, in set_up
 {
-    build_packages=(g++ cmake ninja-build pkg-config libfmt-dev libspdlog-dev libcli11-dev libcrypt-dev)
+    build_packages=(g++ cmake ninja-build pkg-config libfmt-dev libspdlog-dev libcli11-dev libcrypt-dev
+        zlib1g-dev libbrotli-dev libzstd-dev)
     test_packages=(python3 curl wrk gdb)
     bench_packages=(python3 wrk golang-go)
     lint_packages=(clang-tidy-19 clang-format-19 shellcheck)

@@ -21,31 +21,35 @@ namespace {
 using MadeRoute = std::expected<pipeline::Route, std::string>;
 using MadeHandler = std::expected<pipeline::Handler, std::string>;
 
+/// What handlers share.
+struct Shared {
+    const pipeline::Scoreboard& board;
+    std::shared_ptr<FileEncoder> encoder;  ///< null: compression is off
+};
+
 struct Entry {
     std::string_view name;
     std::string_view allow;
-    MadeHandler (*make)(const config::Route& route, const pipeline::Scoreboard& board);
+    MadeHandler (*make)(const config::Route& route, const Shared& shared);
 };
 
 template <auto function>
-MadeHandler plain(const config::Route&, const pipeline::Scoreboard&) {
+MadeHandler plain(const config::Route&, const Shared&) {
     return pipeline::Handler(pipeline::PlainHandler(function));
 }
 
 template <auto function>
-MadeHandler coroutine(const config::Route&, const pipeline::Scoreboard&) {
+MadeHandler coroutine(const config::Route&, const Shared&) {
     return pipeline::Handler(pipeline::CoroutineHandler(function));
 }
 
-MadeHandler files(const config::Route& route, const pipeline::Scoreboard&) { return make_static_files(route); }
+MadeHandler files(const config::Route& route, const Shared& shared) { return make_static_files(route, shared.encoder); }
 
-MadeHandler status(const config::Route&, const pipeline::Scoreboard& board) {
-    return pipeline::Handler(make_status(board));
-}
+MadeHandler status(const config::Route&, const Shared& shared) { return pipeline::Handler(make_status(shared.board)); }
 
-MadeHandler redirect(const config::Route& route, const pipeline::Scoreboard&) { return make_redirect(route); }
+MadeHandler redirect(const config::Route& route, const Shared&) { return make_redirect(route); }
 
-MadeHandler respond(const config::Route& route, const pipeline::Scoreboard&) { return make_respond(route); }
+MadeHandler respond(const config::Route& route, const Shared&) { return make_respond(route); }
 
 constexpr std::string_view kReads = "GET, HEAD";
 constexpr std::string_view kAll = "GET, HEAD, POST, PUT, DELETE, PATCH";
@@ -78,7 +82,10 @@ static_assert(std::ranges::is_sorted(kNames));
 /// Makes sites of their configuration; one for all of them, so that what they share is read once.
 class Maker {
   public:
-    Maker(const config::Config& config, const pipeline::Scoreboard& board) : config_(config), board_(board) {}
+    Maker(const config::Config& config, const pipeline::Scoreboard& board)
+        : config_(config), shared_{.board = board, .encoder = nullptr} {
+        if (!config.compression.encodings.empty()) shared_.encoder = std::make_shared<FileEncoder>(config.compression);
+    }
 
     std::expected<pipeline::Site, std::string> make_site(const config::Site& site) {
         std::vector<pipeline::Route> routes;
@@ -98,7 +105,7 @@ class Maker {
     MadeRoute make_route(const config::Site& site, const config::Route& route) {
         const auto* entry = std::ranges::find(kEntries, route.handler, &Entry::name);
         if (entry == kEntries.end()) return std::unexpected("no handler is named " + route.handler);
-        MadeHandler handler = entry->make(route, board_);
+        MadeHandler handler = entry->make(route, shared_);
         if (handler) handler = guard(std::move(*handler), site.access, route.access);
         if (!handler) return std::unexpected(handler.error());
         const std::array<const config::ResponseRules*, 3> levels{&config_.responses, &site.responses, &route.responses};
@@ -126,7 +133,7 @@ class Maker {
     }
 
     const config::Config& config_;
-    const pipeline::Scoreboard& board_;
+    Shared shared_;
     std::map<std::filesystem::path, std::shared_ptr<Users>> users_;
 };
 

@@ -6,14 +6,17 @@
 #pragma once
 
 #include <expected>
+#include <memory>
 #include <string>
 
 #include "config/config.hpp"
+#include "server/handlers/file_encoder.hpp"
 #include "server/pipeline/handler.hpp"
 
 namespace spindle::handlers {
 
-/// Opens route.root. The error names it and the cause.
-[[nodiscard]] std::expected<pipeline::Handler, std::string> make_static_files(const config::Route& route);
+/// Opens route.root. The error names it and the cause. `encoder` may be null: nothing is compressed then.
+[[nodiscard]] std::expected<pipeline::Handler, std::string> make_static_files(const config::Route& route,
+                                                                              std::shared_ptr<FileEncoder> encoder);
 
 }  // namespace spindle::handlers

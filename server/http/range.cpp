@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <charconv>
 #include <limits>
-#include <optional>
 
 #include "server/http/conditional.hpp"
 #include "server/http/date.hpp"
@@ -13,6 +12,12 @@ namespace spindle::http {
 namespace {
 
 constexpr std::string_view kUnit = "bytes=";
+constexpr std::string_view kSpace = " \t";
+
+std::string_view trimmed(std::string_view text) noexcept {
+    text.remove_prefix(std::min(text.find_first_not_of(kSpace), text.size()));
+    return text.substr(0, text.find_last_not_of(kSpace) + 1);
+}
 
 /// Digits only; a number that no file reaches is as good as the largest.
 std::optional<std::uint64_t> position(std::string_view digits) noexcept {
@@ -23,14 +28,20 @@ std::optional<std::uint64_t> position(std::string_view digits) noexcept {
 }
 
 /// Section 13.1.5: an exact, strong match of the tag or of the date; anything else means the whole.
-bool if_range_holds(const Request& request, std::string_view etag, std::time_t last_modified) noexcept {
+bool if_range_holds(const Request& request, std::string_view etag, std::optional<std::time_t> modified) noexcept {
     const auto value = request.field("if-range");
     if (!value) return true;
-    if (value->ends_with('"')) return *value != "*" && has_etag(*value, etag, Comparison::strong);
-    return parse_date(*value) == last_modified;
+    if (value->ends_with('"')) return has_etag(*value, etag, Comparison::strong);
+    return modified && parse_date(*value) == *modified;
 }
 
-RangeDecision of_spec(std::string_view spec, std::uint64_t size) noexcept {
+/// One range-spec, as it is written: whole (it is none), unsatisfiable, or a part.
+struct Spec {
+    RangeKind kind = RangeKind::whole;
+    ByteRange range{};
+};
+
+Spec read_spec(std::string_view spec, std::uint64_t size) noexcept {
     const std::size_t dash = spec.find('-');
     if (dash == spec.npos) return {};
     const std::string_view first_text = spec.substr(0, dash);
@@ -48,18 +59,59 @@ RangeDecision of_spec(std::string_view spec, std::uint64_t size) noexcept {
     return {RangeKind::partial, {*first, last ? std::min(*last, size - 1) : size - 1}};
 }
 
+/// A list with one mistake in it is no list.
+RangeDecision read_list(std::string_view list, std::uint64_t size) {
+    RangeDecision decision;
+    while (!list.empty()) {
+        const std::string_view item = list.substr(0, list.find(','));
+        list.remove_prefix(std::min(item.size() + 1, list.size()));
+        if (trimmed(item).empty()) continue;  // section 5.6.1.2
+        const Spec spec = read_spec(trimmed(item), size);
+        if (spec.kind == RangeKind::whole) return {};
+        if (spec.kind == RangeKind::partial) decision.ranges.push_back(spec.range);
+        else if (decision.kind == RangeKind::whole) decision.kind = RangeKind::unsatisfiable;
+    }
+    if (!decision.ranges.empty()) decision.kind = RangeKind::partial;
+    return decision;
+}
+
+/// What overlaps or touches becomes one range, at the place of the first of them.
+void join(std::vector<ByteRange>& ranges) {
+    struct Placed {
+        ByteRange range;
+        std::size_t place;
+    };
+    std::vector<Placed> sorted;
+    for (const ByteRange& range : ranges) sorted.push_back({range, sorted.size()});
+    std::ranges::sort(sorted, {}, [](const Placed& placed) { return placed.range.first; });
+
+    std::vector<Placed> joined;
+    for (const Placed& next : sorted) {
+        if (!joined.empty() && next.range.first <= joined.back().range.last + 1) {
+            Placed& before = joined.back();
+            before.range.last = std::max(before.range.last, next.range.last);
+            before.place = std::min(before.place, next.place);
+        } else {
+            joined.push_back(next);
+        }
+    }
+    std::ranges::sort(joined, {}, &Placed::place);
+    ranges.clear();
+    for (const Placed& placed : joined) ranges.push_back(placed.range);
+}
+
 }  // namespace
 
 RangeDecision decide_range(const Request& request, std::uint64_t size, std::string_view etag,
-                           std::time_t last_modified) noexcept {
+                           std::optional<std::time_t> modified) {
     if (request.method != Method::get) return {};
     const auto value = request.field("range");
     if (!value || value->size() <= kUnit.size() || !iequals(value->substr(0, kUnit.size()), kUnit)) return {};
-    if (!if_range_holds(request, etag, last_modified)) return {};
-    std::string_view spec = value->substr(kUnit.size());
-    while (spec.starts_with(' ')) spec.remove_prefix(1);
-    while (spec.ends_with(' ')) spec.remove_suffix(1);
-    return of_spec(spec, size);
+    if (!if_range_holds(request, etag, modified)) return {};
+    RangeDecision decision = read_list(value->substr(kUnit.size()), size);
+    if (decision.ranges.size() > 1) join(decision.ranges);
+    if (decision.ranges.size() > kRangesMax) return {};
+    return decision;
 }
 
 }  // namespace spindle::http

@@ -36,14 +36,31 @@ class FileBody {
     int descriptor_;
 };
 
+/// Pieces of one open file with text before each of them.
+struct FilePieces {
+    struct Piece {
+        std::string before;
+        std::uint64_t offset = 0;
+        std::uint64_t length = 0;
+    };
+    FileBody file;  ///< its own offset and length do not count here
+    std::vector<Piece> pieces;
+    std::string end;           ///< behind the last one
+    std::uint64_t length = 0;  ///< of everything
+};
+
 /// A body made while it is sent; what producing means is the pipeline's (pipeline/handler.hpp derives from it).
 class BodyStream {
   public:
     virtual ~BodyStream() = default;
 };
 
+/// Bytes that several answers share; never null in a body.
+using SharedBytes = std::shared_ptr<const std::string>;
+
 /// std::string_view bodies must have static lifetime; std::string bodies are owned.
-using Body = std::variant<std::monostate, std::string_view, std::string, FileBody, std::unique_ptr<BodyStream>>;
+using Body = std::variant<std::monostate, std::string_view, std::string, SharedBytes, FileBody,
+                          std::unique_ptr<FilePieces>, std::unique_ptr<BodyStream>>;
 
 struct ResponseField {
     std::string name;

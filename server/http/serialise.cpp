@@ -101,7 +101,9 @@ bool append_head(std::string& out, const Response& response, const HeadOptions& 
 std::uint64_t body_length(const Response& response) noexcept {
     if (const auto* text = std::get_if<std::string_view>(&response.body)) return text->size();
     if (const auto* owned = std::get_if<std::string>(&response.body)) return owned->size();
+    if (const auto* shared = std::get_if<SharedBytes>(&response.body)) return (*shared)->size();
     if (const auto* file = std::get_if<FileBody>(&response.body)) return file->length;
+    if (const auto* pieces = std::get_if<std::unique_ptr<FilePieces>>(&response.body)) return (*pieces)->length;
     return 0;
 }
 

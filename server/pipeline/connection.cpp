@@ -26,6 +26,7 @@ std::optional<std::string_view> small_body(const Response& response, std::size_t
     std::string_view body;
     if (const auto* text = std::get_if<std::string_view>(&response.body)) body = *text;
     else if (const auto* owned = std::get_if<std::string>(&response.body)) body = *owned;
+    else if (const auto* shared = std::get_if<http::SharedBytes>(&response.body)) body = **shared;
     else if (!std::holds_alternative<std::monostate>(response.body)) return std::nullopt;
     if (body.size() > bytes_max) return std::nullopt;
     return body;
@@ -163,11 +164,10 @@ typename Connection<Stream>::Next Connection<Stream>::answer_at_once() {
     const PlainHandler* plain = allowed ? std::get_if<PlainHandler>(&route->handler) : nullptr;
     if (allowed && plain == nullptr) return Next::slow;
     Response response = plain != nullptr ? call_plain(*plain, *route) : respond_without_handler();
-    if (!small_body(response, kInlineBodyMax)) {
+    if (!small_body(response, kInlineBodyMax) || (plain != nullptr && wants_encoding(response))) {
         exchange_->response = std::make_unique<Response>(std::move(response));
         return Next::slow;
     }
-    if (const ResponseRules* rules = exchange_->to.rules()) rules->apply(request, response);
     const bool keep_alive = wants_keep_alive() && !response.close;
     if (!append_small(response, keep_alive) || !keep_alive) return Next::close;
     return exchange_->output.size() > kOutputBytesMax ? Next::flush : Next::go_on;
@@ -179,10 +179,23 @@ Response Connection<Stream>::call_plain(const PlainHandler& handler, const Route
     Context context = context_of(route, none);
     try {
         const runtime::HandlerScope scope(route.path.c_str());
-        return handler(exchange_->request, context);
+        Response response = handler(exchange_->request, context);
+        apply_rules(response);
+        if (const Compression* compression = server_.compression()) {
+            compression->encode_if_short(exchange_->request, response);
+        }
+        return response;
     } catch (...) {
-        return server_.answer_handler_error(route.path);
+        Response failed = server_.answer_handler_error(route.path);
+        apply_rules(failed);
+        return failed;
     }
+}
+
+/// To each answer once, as soon as it is there: what encodes it later must see it as it is to be.
+template <class Stream>
+void Connection<Stream>::apply_rules(Response& response) const {
+    if (const ResponseRules* rules = exchange_->to.rules()) rules->apply(exchange_->request, response);
 }
 
 template <class Stream>
@@ -196,6 +209,13 @@ Context Connection<Stream>::context_of(const Route& route, RequestBody& body) co
 
 template <class Stream>
 Response Connection<Stream>::respond_without_handler() const {
+    Response response = without_handler();
+    apply_rules(response);
+    return response;
+}
+
+template <class Stream>
+Response Connection<Stream>::without_handler() const {
     const Request& request = exchange_->request;
     const auto& [site, route, parameters] = exchange_->to;
     if (request.method == http::Method::options && (request.path == "*" || route != nullptr)) {
@@ -250,6 +270,7 @@ task<typename Connection<Stream>::Next> Connection<Stream>::answer_slowly() {
             task<Response> handling = std::get<CoroutineHandler>(route->handler)(exchange_->request, context);
             Response&& made = co_await handling;
             exchange_->response = std::make_unique<Response>(std::move(made));
+            apply_rules(*exchange_->response);
         } catch (...) {
             answer_handler_error(*route);
         }
@@ -273,6 +294,7 @@ bool Connection<Stream>::answer_without_waiting(const Route* route) {
 template <class Stream>
 void Connection<Stream>::answer_handler_error(const Route& route) {
     exchange_->response = std::make_unique<Response>(server_.answer_handler_error(route.path));
+    apply_rules(*exchange_->response);
 }
 
 template <class Stream>
@@ -285,7 +307,7 @@ task<typename Connection<Stream>::Next> Connection<Stream>::send_answer(RequestB
     if (body.late()) co_return refuse(503);
     if (body.broken()) co_return Next::close;
     if (body.failed()) co_return refuse(body.status());
-    if (const ResponseRules* rules = exchange_->to.rules()) rules->apply(exchange_->request, response);
+    if (route != nullptr && wants_encoding(response)) co_await encode(response, *route);
 
     bool keep_alive = wants_keep_alive() && !response.close;
     bool sent = false;
@@ -314,6 +336,18 @@ void Connection<Stream>::begin_next_request(std::string_view rest) {
 }
 
 template <class Stream>
+bool Connection<Stream>::wants_encoding(const Response& response) const noexcept {
+    const Compression* compression = server_.compression();
+    return compression != nullptr && compression->concerns(response);
+}
+
+template <class Stream>
+task<void> Connection<Stream>::encode(Response& response, const Route& route) {
+    const runtime::HandlerScope user_code(route.path.c_str());
+    co_await server_.compression()->encode(exchange_->request, response);
+}
+
+template <class Stream>
 task<bool> Connection<Stream>::send_response(Response& response, bool keep_alive) {
     if (small_body(response, kInlineBodyMax)) {
         const bool valid = append_small(response, keep_alive);
@@ -327,7 +361,9 @@ task<bool> Connection<Stream>::send_response(Response& response, bool keep_alive
     if (head_only) {
         sent_bytes = 0;
     } else if (const auto* file = std::get_if<http::FileBody>(&response.body)) {
-        sent = co_await send_file(*file);
+        sent = co_await send_file(file->descriptor(), file->offset, file->length);
+    } else if (const auto* pieces = std::get_if<std::unique_ptr<http::FilePieces>>(&response.body)) {
+        sent = co_await send_pieces(**pieces);
     } else {
         const std::string_view whole = *small_body(response, SIZE_MAX);
         sent = co_await flush();
@@ -343,14 +379,13 @@ task<bool> Connection<Stream>::send_response(Response& response, bool keep_alive
 
 // A file that turned out shorter than its Content-Length leaves only one honest answer: an aborted one.
 template <class Stream>
-task<bool> Connection<Stream>::send_file(const http::FileBody& file) {
+task<bool> Connection<Stream>::send_file(int descriptor, std::uint64_t offset, std::uint64_t length) {
     std::string chunk;
-    std::uint64_t offset = file.offset;
-    const std::uint64_t end = file.offset + file.length;
+    const std::uint64_t end = offset + length;
     bool sent = co_await flush();
     while (sent && offset < end) {
         chunk.resize(std::min<std::uint64_t>(end - offset, kFileChunkBytes));
-        const auto read = co_await runtime::read_at(file.descriptor(), chunk, offset);
+        const auto read = co_await runtime::read_at(descriptor, chunk, offset);
         if (!read || *read == 0) co_return false;
         const auto result =
             co_await stream_.send_all(std::string_view(chunk).substr(0, *read), server_.config().timeouts.write);
@@ -358,6 +393,17 @@ task<bool> Connection<Stream>::send_file(const http::FileBody& file) {
         offset += *read;
     }
     co_return sent;
+}
+
+template <class Stream>
+task<bool> Connection<Stream>::send_pieces(const http::FilePieces& body) {
+    for (const http::FilePieces::Piece& piece : body.pieces) {
+        exchange_->output.append(piece.before);
+        const bool sent = co_await send_file(body.file.descriptor(), piece.offset, piece.length);
+        if (!sent) co_return false;
+    }
+    exchange_->output.append(body.end);
+    co_return co_await flush();
 }
 
 // A body that cannot be finished ends without its last chunk: the client sees that it is not whole.

@@ -69,6 +69,8 @@ class Connection {
     [[nodiscard]] Response call_plain(const PlainHandler& handler, const Route& route) noexcept;
     [[nodiscard]] Context context_of(const Route& route, RequestBody& body) const noexcept;
     [[nodiscard]] Response respond_without_handler() const;
+    [[nodiscard]] Response without_handler() const;
+    void apply_rules(Response& response) const;
     [[nodiscard]] Next refuse(http::ParseError error);
     [[nodiscard]] Next refuse(std::uint16_t status);
 
@@ -78,8 +80,11 @@ class Connection {
     [[nodiscard]] bool answer_without_waiting(const Route* route);
     void answer_handler_error(const Route& route);
     runtime::task<Next> send_answer(RequestBody& body, const Route* route);
+    [[nodiscard]] bool wants_encoding(const Response& response) const noexcept;
+    runtime::task<void> encode(Response& response, const Route& route);
     runtime::task<bool> send_response(Response& response, bool keep_alive);
-    runtime::task<bool> send_file(const http::FileBody& file);
+    runtime::task<bool> send_file(int descriptor, std::uint64_t offset, std::uint64_t length);
+    runtime::task<bool> send_pieces(const http::FilePieces& body);
     runtime::task<Streamed> send_stream(Response& response, bool keep_alive, RequestBody& body, const char* route);
     runtime::task<bool> produce(StreamedBody& body, ResponseBody& writer, const char* route);
     runtime::task<bool> drain_body(RequestBody& body);

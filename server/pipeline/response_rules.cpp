@@ -115,6 +115,7 @@ void ResponseRules::apply(const Request& request, Response& response) const {
     if (page != pages_.end()) {
         response.body = std::string_view(page->body);
         response.content_type = page->type;
+        remove(response, "Content-Encoding");  // of the body that it had
     }
     for (const std::string& name : rules_.remove_headers) remove(response, name);
     for (const Header& header : rules_.set_headers) {

@@ -18,6 +18,7 @@ Server::Server(const config::Config& config, std::vector<Site> sites, AccessLog&
               .target_bytes = config.limits.target_bytes,
               .body_bytes = config.limits.body_bytes},
       sites_(std::move(sites)),
+      compression_(config.compression),
       log_(log),
       backend_(backend) {
     auto& counters = board.pipeline();

@@ -14,6 +14,7 @@
 #include "runtime/backend.hpp"
 #include "server/http/parser.hpp"
 #include "server/pipeline/access_log.hpp"
+#include "server/pipeline/compression.hpp"
 #include "server/pipeline/handler.hpp"
 #include "server/pipeline/peer_address.hpp"
 #include "server/pipeline/scoreboard.hpp"
@@ -37,6 +38,10 @@ class Server {
     [[nodiscard]] const http::Limits& limits() const noexcept { return limits_; }
     [[nodiscard]] const Sites& sites() const noexcept { return sites_; }
     [[nodiscard]] AccessLog& access_log() const noexcept { return log_; }
+    /// Null if it is off.
+    [[nodiscard]] const Compression* compression() const noexcept {
+        return compression_.on() ? &compression_ : nullptr;
+    }
     [[nodiscard]] std::string_view backend() const noexcept { return backend_.name(); }
     /// Of the worker that runs the calling code.
     [[nodiscard]] WorkerState& worker_state() noexcept;
@@ -55,6 +60,7 @@ class Server {
     const config::Config& config_;
     const http::Limits limits_;
     const Sites sites_;
+    const Compression compression_;
     AccessLog& log_;
     runtime::Backend& backend_;
     StallLog stalls_;

@@ -14,7 +14,7 @@ from .startup import CONFIGURATION, expect_no_start
 SITE = """
 [[site]]
 hosts = ["closed.test"]
-auth_file = "{folder}/site/users"
+auth_file = "{folder}/site/passwords"
 auth_realm = 'the "cave"'
 [[site.route]]
 path = "/"

@@ -44,6 +44,7 @@ class Configuration:
 
     def __hash__(self):  # settings may hold tables
         return hash((repr(self.settings), self.listen, self.handlers, self.root, self.more))
+    precompressed: tuple[str, ...] = ()  # of the static route
 
     def with_settings(self, settings: dict) -> "Configuration":
         return replace(self, settings=tuple({**dict(self.settings), **settings}.items()))
@@ -62,8 +63,10 @@ class Configuration:
         ]
         if self.root is not None:
             root = json.dumps(str(folder / self.root))
+            precompressed = json.dumps(self.precompressed)
             parts.append(
-                f'[[route]]\npath = "{self.static_path}"\nhandler = "static"\nroot = {root}'
+                f'[[route]]\npath = "{self.static_path}"\nhandler = "static"\nroot = {root}\n'
+                f"precompressed = {precompressed}"
             )
         parts.append(self.more)
         return ("\n\n".join(parts) + "\n").replace("{folder}", str(folder))

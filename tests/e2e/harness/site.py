@@ -4,6 +4,7 @@
 The modification times are fixed, so that Last-Modified and ETag are the same under every variant.
 """
 
+import gzip
 import os
 import random
 from pathlib import Path
@@ -49,18 +50,43 @@ FILES = {
     ".git/config": b"in a dotted folder\n",
     ".well-known/security.txt": b"Contact: mailto:a@example.org\n",
     "big.bin": BIG,
-    "users": USERS,
+    "passwords": USERS,
+}
+
+# A second root, "encoded": what compression and precompressed siblings are tried on.
+PAGE = b"".join(b"<p>paragraph %d of a page\n" % i for i in range(300))
+LONG = b"".join(b"line %d of a long text\n" % i for i in range(20_000))
+TOO_LONG = b"0123456789abcdef" * (5 * 1024 * 64)  # 5 MiB
+NOISE = random.Random(2).randbytes(20_000)
+PAGE_BR, PAGE_ZST, PAGE_GZ = b"stands for page in br", b"for page in zstd", gzip.compress(PAGE, 9)
+ENCODED_FILES = {
+    "page.html": PAGE,
+    "page.html.br": PAGE_BR,
+    "page.html.zst": PAGE_ZST,
+    "page.html.gz": PAGE_GZ,
+    "sub/index.html": PAGE,
+    "sub/index.html.br": PAGE_BR,
+    "stale.css": b"p { color: black }\n",
+    "stale.css.br": b"of an older stale.css",
+    "stale.css.gz": b"of this stale.css, in gzip",
+    "folder.txt": b"with a folder for a sibling\n",
+    "folder.txt.br/file": b"",
+    "only.txt.br": b"without an original\n",
+    "plain.txt": PAGE,
+    "long.txt": LONG,
+    "too_long.txt": TOO_LONG,
+    "short.txt": b"short\n",
+    "noise.txt": NOISE,
+    "picture.png": PAGE,
 }
 
 
 def make_site(folder: Path) -> None:
-    """Fills `folder` with `site` (the root), and with what must stay out of reach beside it."""
+    """Fills `folder` with `site` and `encoded` (roots), and with what must stay out of reach beside them."""
+    _write(folder / "encoded", ENCODED_FILES)
+    os.utime(folder / "encoded" / "stale.css.br", (MODIFIED - 1, MODIFIED - 1))
     root = folder / "site"
-    for name, content in FILES.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-        os.utime(path, (MODIFIED, MODIFIED))
+    _write(root, FILES)
     (root / FUTURE).write_bytes(b"from another clock\n")
     os.utime(root / FUTURE, (FUTURE_MODIFIED, FUTURE_MODIFIED))
     (folder / "secret.txt").write_bytes(SECRET)
@@ -73,3 +99,11 @@ def make_site(folder: Path) -> None:
     (root / "link_dangling").symlink_to("nothing_here")
     os.mkfifo(root / "fifo")
     (root / "unreadable_folder").mkdir()
+
+
+def _write(root: Path, files: dict[str, bytes]) -> None:
+    for name, content in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        os.utime(path, (MODIFIED, MODIFIED))

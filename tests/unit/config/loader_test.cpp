@@ -214,6 +214,24 @@ TEST_CASE("Headers and error pages are checked") {
     CHECK(problems(rules("error_pages = { 404 = \"spindle.toml\" }")) == "none");
 }
 
+TEST_CASE("Codings are words, each once, and precompressed files are for static routes") {
+    const auto config = Folder("[compression]\nencodings = [\"zstd\", \"br\"]\n").load();
+    REQUIRE(config);
+    CHECK(config->compression.encodings == std::vector<std::string>{"zstd", "br"});
+    CHECK(config->compression.min_bytes == 1024);
+    says(problems("[compression]\nencodings = [\"br\", \"gzi\"]\n"),
+         "compression.encodings must be a list of any of br, zstd, gzip, each once, not [\"br\", \"gzi\"] (did you "
+         "mean "
+         "\"gzip\"?)");
+    says(problems("[compression]\nencodings = [\"br\", \"br\"]\n"), "each once");
+    says(problems("[compression]\ntypes = [\"text\"]\n"), "compression.types must be a list of media types");
+    says(problems("[compression]\ntypes = [\"text/html; charset=utf-8\"]\n"), "without parameters");
+    says(problems("[[route]]\npath = \"/x\"\nhandler = \"sleep\"\nprecompressed = [\"br\"]\n"),
+         "route.precompressed is for the handler static only");
+    says(problems("[[route]]\npath = \"/\"\nhandler = \"static\"\nroot = \"site\"\nprecompressed = [\"deflate\"]\n"),
+         "route.precompressed must be a list of any of br, zstd, gzip");
+}
+
 TEST_CASE("A wrong override is named as it was typed") {
     says(problems("", {"concurrency.backend=fibre"}),
          "--set concurrency.backend=fibre: error: concurrency.backend must be");
@@ -232,7 +250,8 @@ TEST_CASE("A missing file is named") {
 TEST_CASE("A dump loads to the same dump") {
     const Folder folder(
         "[timeouts]\nidle = \"77s\"\n[[route]]\npath = \"/\"\nhandler = \"static\"\nroot = \"site\"\nindex = "
-        "[\"a\\\"b.html\"]\n[responses]\nset_headers = { X-A = \"\\\"b\" }\nsecurity_headers = false\nerror_pages = { "
+        "[\"a\\\"b.html\"]\nprecompressed = [\"br\"]\n[responses]\nset_headers = { X-A = \"\\\"b\" "
+        "}\nsecurity_headers = false\nerror_pages = { "
         "404 = "
         "\"spindle.toml\" }\n[[site]]\nhosts = [\"a.test\"]\ncors_max_age = \"5m\"\n[[site.route]]\npath = "
         "\"/{a}\"\nhandler = \"redirect\"\nto = \"/{a}\"\n");

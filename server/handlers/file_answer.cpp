@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/handlers/file_answer.hpp"
+
+#include <sys/random.h>
+
+#include <fmt/format.h>
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <ctime>
+
+#include "runtime/io.hpp"
+#include "server/handlers/file_failure.hpp"
+#include "server/http/conditional.hpp"
+#include "server/http/date.hpp"
+#include "server/http/encoded_response.hpp"
+#include "server/http/multipart.hpp"
+#include "server/http/range.hpp"
+
+namespace spindle::handlers {
+
+using http::ByteRange;
+using http::Request;
+using http::Response;
+using runtime::task;
+
+namespace {
+
+/// Up to here a file is read into the response and leaves with its head in one send; beyond it is streamed.
+constexpr std::uint64_t kInlineBytes = 64 * 1024;
+
+/// Changes whenever the file does: replaced, rewritten or touched.
+std::string etag_of(const struct stat& status, http::Coding coding) {
+    const std::string_view mark = coding == http::Coding::identity ? "" : "-";
+    const std::string_view name = coding == http::Coding::identity ? "" : http::to_string(coding);
+    return fmt::format("\"{:x}.{:x}-{:x}-{:x}{}{}\"", static_cast<std::uint64_t>(status.st_mtim.tv_sec),
+                       static_cast<std::uint64_t>(status.st_mtim.tv_nsec), static_cast<std::uint64_t>(status.st_size),
+                       static_cast<std::uint64_t>(status.st_ino), mark, name);
+}
+
+std::string date_of(std::time_t time) {
+    std::array<char, http::kDateBytes> text;
+    http::format_date(std::max<std::time_t>(time, 0), text);
+    return {text.data(), text.size()};
+}
+
+/// A date is as good as a tag only when its second is over: the file may change again within it.
+std::optional<std::time_t> strong_date(std::time_t modified, std::time_t now) noexcept {
+    return modified + 1 < now ? std::optional(modified) : std::nullopt;
+}
+
+/// 128 bits: nobody writes a file that contains it.
+std::string random_boundary() {
+    std::array<std::uint64_t, 2> bits{};
+    // Never short below 256 bytes, and never fails once the kernel's pool is ready.
+    if (::getrandom(bits.data(), sizeof bits, 0) != sizeof bits) bits[0] = reinterpret_cast<std::uintptr_t>(&bits);
+    return fmt::format("{:016x}{:016x}", bits[0], bits[1]);
+}
+
+/// Appends a range of the file; errno if that cannot be.
+task<int> read_range(const Descriptor& file, ByteRange range, std::string& into) {
+    std::size_t done = into.size();
+    std::uint64_t offset = range.first;
+    into.resize(done + range.size());
+    while (done < into.size()) {
+        const std::span<char> rest(into.data() + done, into.size() - done);
+        const auto read = co_await runtime::read_at(file.get(), rest, offset);
+        if (!read) co_return read.error().code;
+        if (*read == 0) co_return EIO;  // cut short since fstat
+        done += *read;
+        offset += *read;
+    }
+    co_return 0;
+}
+
+/// One range: short ones at once, long ones by the pipeline.
+task<int> set_body(Response& response, OpenFile& file, ByteRange range) {
+    if (range.size() > kInlineBytes) {
+        response.body = http::FileBody(file.descriptor.release(), range.first, range.size());
+        co_return 0;
+    }
+    std::string bytes;
+    const int error = co_await read_range(file.descriptor, range, bytes);
+    if (error == 0) response.body = std::move(bytes);
+    co_return error;
+}
+
+/// Several, with text around each.
+task<int> set_parts(Response& response, OpenFile& file, std::span<const ByteRange> ranges, std::string_view type) {
+    http::Multipart multipart = http::multipart_of(ranges, type, file.size(), random_boundary());
+    response.set("Content-Type", multipart.content_type);
+    if (multipart.length > kInlineBytes) {
+        auto pieces =
+            std::make_unique<http::FilePieces>(http::FilePieces{.file = http::FileBody(file.descriptor.release(), 0, 0),
+                                                                .pieces = {},
+                                                                .end = std::move(multipart.end),
+                                                                .length = multipart.length});
+        for (std::size_t i = 0; i < ranges.size(); ++i) {
+            pieces->pieces.push_back({std::move(multipart.heads[i]), ranges[i].first, ranges[i].size()});
+        }
+        response.body = std::move(pieces);
+        co_return 0;
+    }
+    std::string bytes;
+    for (std::size_t i = 0; i < ranges.size(); ++i) {
+        bytes += multipart.heads[i];
+        const int error = co_await read_range(file.descriptor, ranges[i], bytes);
+        if (error != 0) co_return error;
+    }
+    response.body = bytes + multipart.end;
+    co_return 0;
+}
+
+/// The ranges of a 206.
+task<int> set_ranges(Response& response, Representation& chosen, std::span<const ByteRange> ranges) {
+    response.status = 206;
+    if (ranges.size() > 1) co_return co_await set_parts(response, chosen.file, ranges, chosen.type);
+    response.content_type = chosen.type;
+    response.set("Content-Range", http::content_range(ranges.front(), chosen.file.size()));
+    co_return co_await set_body(response, chosen.file, ranges.front());
+}
+
+/// All of it, encoded on the way if that is wanted and makes it smaller.
+task<int> set_whole(Response& response, Representation& chosen) {
+    response.content_type = chosen.type;
+    if (chosen.file.size() == 0) co_return 0;
+    if (chosen.send_in != http::Coding::identity) {
+        http::SharedBytes encoded = co_await chosen.encoder->encoded(chosen.file, chosen.send_in);
+        if (encoded != nullptr) {
+            response.body = std::move(encoded);
+            http::mark_encoded(response, chosen.send_in);
+            co_return 0;
+        }
+    }
+    co_return co_await set_body(response, chosen.file, {0, chosen.file.size() - 1});
+}
+
+/// What every answer about a negotiated file has.
+Response varying(const Representation& chosen, Response response) {
+    if (chosen.varies) http::vary_by_encoding(response);
+    return response;
+}
+
+Response unsatisfiable(std::uint64_t size) {
+    Response response = Response::text(416, "the file is shorter than the range asked for\n");
+    response.set("Content-Range", fmt::format("bytes */{}", size));
+    return response;
+}
+
+}  // namespace
+
+task<Response> answer_file(const Request& request, Representation chosen) {
+    const std::time_t now = std::time(nullptr);
+    const std::time_t modified = chosen.file.status.st_mtim.tv_sec;
+    const std::uint64_t size = chosen.file.size();
+    const std::string etag = etag_of(chosen.file.status, chosen.coding);
+
+    Response response = varying(chosen, {});
+    // Never later than Date (RFC 9110 section 8.8.2.1), whatever the file says.
+    response.set("Last-Modified", date_of(std::min(modified, now)));
+    switch (http::evaluate(request, etag, modified)) {
+        case http::Precondition::not_modified:
+            response.status = 304;
+            response.set("ETag", chosen.send_in == http::Coding::identity ? etag : "W/" + etag);
+            co_return response;
+        case http::Precondition::failed: co_return varying(chosen, Response::text(412, "precondition failed\n"));
+        case http::Precondition::proceed: break;
+    }
+    response.set("ETag", etag).set("Accept-Ranges", "bytes");
+    if (chosen.coding != http::Coding::identity) response.set("Content-Encoding", http::to_string(chosen.coding));
+
+    const http::RangeDecision decision = http::decide_range(request, size, etag, strong_date(modified, now));
+    int error = 0;
+    switch (decision.kind) {
+        case http::RangeKind::unsatisfiable: co_return varying(chosen, unsatisfiable(size));
+        case http::RangeKind::partial: error = co_await set_ranges(response, chosen, decision.ranges); break;
+        case http::RangeKind::whole: error = co_await set_whole(response, chosen); break;
+    }
+    if (error != 0) co_return varying(chosen, failed(error));
+    co_return response;
+}
+
+}  // namespace spindle::handlers

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/handlers/file_encoder.hpp"
+
+#include <cerrno>
+#include <optional>
+#include <string>
+
+#include "runtime/io.hpp"
+#include "server/http/encode.hpp"
+
+namespace spindle::handlers {
+namespace {
+
+using Bytes = EncodedCache::Bytes;
+
+/// What came of reading and encoding. Not read: nothing is known about the file.
+struct Work {
+    bool read = false;
+    Bytes bytes;
+};
+
+bool unchanged(const OpenFile& file) noexcept {
+    struct stat now{};
+    return ::fstat(file.descriptor.get(), &now) == 0 && now.st_size == file.status.st_size &&
+           now.st_mtim.tv_sec == file.status.st_mtim.tv_sec && now.st_mtim.tv_nsec == file.status.st_mtim.tv_nsec;
+}
+
+/// Waits for the disk and computes: holds its thread.
+Work read_and_encode(const OpenFile& file, http::Coding coding) {
+    std::string plain(file.size(), '\0');
+    std::size_t done = 0;
+    while (done < plain.size()) {
+        const ssize_t count =
+            ::pread(file.descriptor.get(), plain.data() + done, plain.size() - done, static_cast<off_t>(done));
+        if (count < 0 && errno == EINTR) continue;
+        if (count <= 0) return {};
+        done += static_cast<std::size_t>(count);
+    }
+    if (!unchanged(file)) return {};
+    std::optional<std::string> encoded = http::encode(coding, plain);
+    return {.read = true, .bytes = encoded ? std::make_shared<const std::string>(std::move(*encoded)) : nullptr};
+}
+
+}  // namespace
+
+runtime::task<Bytes> FileEncoder::encoded(const OpenFile& file, http::Coding coding) {
+    const EncodedCache::Key key(file.status, coding);
+    EncodedCache::Found found = cache_.look(key);
+    if (found.state != EncodedCache::State::claimed) co_return std::move(found.bytes);
+    EncodedCache::Claim claim(cache_, key);
+    auto work = [&file, coding] { return read_and_encode(file, coding); };
+    const auto done = co_await runtime::blocking(work);
+    if (!done || !done->read) co_return nullptr;
+    claim.fulfil(done->bytes);
+    co_return done->bytes;
+}
+
+}  // namespace spindle::handlers

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/handlers/file_failure.hpp"
+
+#include <cerrno>
+
+namespace spindle::handlers {
+
+using http::Response;
+
+Response not_found() { return Response::text(404, "not found\n"); }
+
+Response failed(int error) {
+    switch (error) {
+        case EACCES:
+        case EPERM: return Response::text(403, "forbidden\n");
+        case EMFILE:
+        case ENFILE:
+        case ENOMEM: {
+            Response busy = Response::text(503, "too many open files\n");
+            busy.set("Retry-After", "1");
+            return busy;
+        }
+        case EIO: return Response::text(500, "the file cannot be read\n");
+        default: return not_found();  // also ENAMETOOLONG, ENOTDIR, ELOOP, EXDEV (outside the root)
+    }
+}
+
+}  // namespace spindle::handlers

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/pipeline/compression.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "runtime/io.hpp"
+#include "server/http/encode.hpp"
+#include "server/http/encoded_response.hpp"
+
+namespace spindle::pipeline {
+
+using http::Coding;
+using http::Request;
+using http::Response;
+
+namespace {
+
+/// Empty for what is not in memory.
+std::string_view bytes_of(const Response& response) noexcept {
+    if (const auto* text = std::get_if<std::string_view>(&response.body)) return *text;
+    if (const auto* owned = std::get_if<std::string>(&response.body)) return *owned;
+    return {};
+}
+
+bool forbids_transforming(const Response& response) noexcept {
+    constexpr std::string_view kWord = "no-transform";
+    const std::string_view list = http::field_of(response, "cache-control").value_or("");
+    for (std::size_t at = 0; at + kWord.size() <= list.size(); ++at) {
+        if (http::iequals(list.substr(at, kWord.size()), kWord)) return true;
+    }
+    return false;
+}
+
+Coding best_of(const Request& request, std::span<const Coding> codings) noexcept {
+    const http::Codings accepted = http::acceptable(request, codings);
+    return accepted.empty() ? Coding::identity : accepted.best();
+}
+
+void replace_body(Response& response, Coding coding, std::optional<std::string> encoded) {
+    if (!encoded) return;
+    response.body = std::move(*encoded);
+    http::mark_encoded(response, coding);
+}
+
+}  // namespace
+
+Compression::Compression(const config::Compression& options) : types_(options.types), bytes_min_(options.min_bytes) {
+    for (const std::string& name : options.encodings) {
+        if (const auto coding = http::coding_of(name)) codings_.push_back(*coding);
+    }
+    std::ranges::sort(types_);
+}
+
+bool Compression::fits(std::string_view content_type, std::uint64_t bytes) const noexcept {
+    if (bytes == 0 || bytes < bytes_min_) return false;
+    std::string_view type = content_type.substr(0, content_type.find(';'));
+    while (type.ends_with(' ')) type.remove_suffix(1);
+    return std::ranges::binary_search(types_, type, {}, [](std::string_view each) { return each; });
+}
+
+bool Compression::concerns(const Response& response) const noexcept {
+    const std::size_t bytes = bytes_of(response).size();
+    if (bytes == 0 || response.status < 200 || response.status == 204 || response.status == 206 ||
+        response.status == 304) {
+        return false;
+    }
+    const std::string_view type =
+        response.content_type.empty() ? http::field_of(response, "content-type").value_or("") : response.content_type;
+    return fits(type, bytes) && !http::field_of(response, "content-encoding") && !http::varies_by_encoding(response) &&
+           !forbids_transforming(response);
+}
+
+void Compression::encode_if_short(const Request& request, Response& response) const {
+    if (!concerns(response)) return;
+    const std::string_view bytes = bytes_of(response);
+    const Coding coding = best_of(request, codings_);
+    if (coding != Coding::identity && bytes.size() > kShortBytesMax) return;
+    http::vary_by_encoding(response);
+    replace_body(response, coding, http::encode(coding, bytes));
+}
+
+runtime::task<void> Compression::encode(const Request& request, Response& response) const {
+    encode_if_short(request, response);
+    if (!concerns(response)) co_return;
+    http::vary_by_encoding(response);
+    const Coding coding = best_of(request, codings_);
+    auto work = [coding, bytes = bytes_of(response)] { return http::encode(coding, bytes); };
+    auto encoded = co_await runtime::blocking(work);
+    if (encoded) replace_body(response, coding, std::move(*encoded));
+}
+
+}  // namespace spindle::pipeline

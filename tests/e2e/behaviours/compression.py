@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bodies that are compressed while they are sent: of files and of handlers."""
+
+import gzip
+import json
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+
+from harness import check
+from harness.client import request
+from harness.configuration import configuration
+from harness.registry import behaviour
+from harness.site import LONG, NOISE, PAGE, PAGE_BR, TOO_LONG
+
+CODINGS = ("br", "zstd", "gzip")
+ON = configuration({"compression.encodings": CODINGS}, root="encoded")
+EVERYTHING = configuration(
+    {
+        "compression.encodings": CODINGS,
+        "compression.min_bytes": "0B",
+        "compression.types": ("application/json",),
+    },
+    root="encoded",
+)
+
+BOTH = configuration({"compression.encodings": ("gzip",)}, root="encoded", precompressed=("br",))
+
+
+def ask(t, accepted: str | None, target: str, method: str = "GET", **fields):
+    accept = {} if accepted is None else {"Accept-Encoding": accepted}
+    fields = {name.replace("_", "-"): value for name, value in fields.items()}
+    return t.ask(method, target, fields={**accept, **fields})
+
+
+def decoded_by_curl(t, coding: str, target: str) -> bytes:
+    """What curl makes of the body; it was encoded, or curl would not have to."""
+    check.field(ask(t, coding, target), "Content-Encoding", coding)
+    url = f"http://127.0.0.1:{t.server.address.port}{target}"
+    arguments = ["curl", "--silent", "--compressed", "-H", f"Accept-Encoding: {coding}", url]
+    told = subprocess.run(arguments, capture_output=True, timeout=t.limit(10))
+    check.equal(told.returncode, 0, "curl's exit code")
+    return told.stdout
+
+
+@behaviour(config=ON)
+def every_coding_decodes_to_the_file(t):
+    for coding in CODINGS:
+        for target, content in (("/plain.txt", PAGE), ("/long.txt", LONG)):
+            check.same_bytes(decoded_by_curl(t, coding, target), content, f"{target} in {coding}")
+
+
+@behaviour(config=ON)
+def encoded_files_are_much_smaller_and_come_again_from_the_cache(t):
+    for coding in CODINGS:
+        first, second = ask(t, coding, "/long.txt"), ask(t, coding, "/long.txt")
+        assert len(first.body) < len(LONG) / 3, f"{coding}: {len(first.body)} of {len(LONG)}"
+        check.field(first, "Content-Length", str(len(first.body)))
+        check.field(first, "Content-Type", "text/plain; charset=utf-8")
+        check.same_bytes(second.body, first.body)
+        check.equal(second.field("ETag"), first.field("ETag"))
+
+
+@behaviour(config=ON)
+def the_clients_weights_and_the_servers_order_choose(t):
+    for accepted, coding in (
+        ("gzip, br, zstd", "br"),
+        ("gzip;q=0.9, br;q=0.8", "gzip"),
+        ("gzip;q=0", None),
+        ("deflate", None),
+        ("identity, gzip;q=0.5", None),
+        (None, None),
+    ):
+        check.field(ask(t, accepted, "/plain.txt"), "Content-Encoding", coding)
+
+
+@behaviour(config=ON)
+def every_answer_about_such_a_file_says_that_it_varies(t):
+    tag = ask(t, "gzip", "/plain.txt").field("ETag")
+    for reply, status in (
+        (ask(t, "gzip", "/plain.txt"), 200),
+        (ask(t, None, "/plain.txt"), 200),
+        (ask(t, "gzip", "/plain.txt", If_None_Match=tag), 304),
+        (ask(t, "gzip", "/plain.txt", If_Match='"other"'), 412),
+        (ask(t, "gzip", "/plain.txt", Range="bytes=0-9"), 206),
+        (ask(t, "gzip", "/plain.txt", Range="bytes=999999-"), 416),
+        (ask(t, "identity;q=0", "/plain.txt"), 406),
+    ):
+        check.status(reply, status)
+        check.equal(reply.tokens("Vary"), {"accept-encoding"}, f"Vary of a {status}")
+
+
+@behaviour(config=ON)
+def an_encoded_body_has_a_weak_etag_which_is_still_good_for_304(t):
+    plain, encoded = ask(t, None, "/plain.txt"), ask(t, "gzip", "/plain.txt")
+    assert plain.field("ETag").startswith('"'), plain.field("ETag")
+    check.field(encoded, "ETag", "W/" + plain.field("ETag"))
+    for method in ("GET", "HEAD"):
+        tag = encoded.field("ETag")
+        reply = ask(t, "gzip", "/plain.txt", method, If_None_Match=tag)
+        check.status(reply, 304)
+        check.field(reply, "ETag", tag)
+        check.field(reply, "Content-Encoding", None)
+
+
+@behaviour(config=ON)
+def head_tells_what_get_would(t):
+    for target in ("/plain.txt", "/long.txt", "/short.txt"):
+        got, told = ask(t, "br", target), ask(t, "br", target, "HEAD")
+        for name in ("Content-Encoding", "Content-Length", "ETag", "Vary", "Accept-Ranges"):
+            check.field(told, name, got.field(name))
+
+
+@behaviour(config=ON)
+def encoded_bodies_have_no_ranges_and_ranges_are_not_encoded(t):
+    encoded = ask(t, "gzip", "/plain.txt")
+    check.field(encoded, "Accept-Ranges", None)
+    reply = ask(t, "gzip", "/plain.txt", Range="bytes=100-199")
+    check.status(reply, 206)
+    check.field(reply, "Content-Encoding", None)
+    check.equal(reply.body, PAGE[100:200])
+    reply = ask(t, "gzip", "/plain.txt", Range="bytes=0-9", If_Range=encoded.field("ETag"))
+    check.status(reply, 200)
+    check.field(reply, "Content-Encoding", "gzip")
+    check.equal(gzip.decompress(reply.body), PAGE)
+
+
+@behaviour(config=ON)
+def what_is_short_or_of_another_type_or_too_long_goes_as_it_is(t):
+    for target in ("/short.txt", "/picture.png", "/too_long.txt"):
+        reply = ask(t, "gzip, br", target)
+        check.status(reply, 200)
+        check.field(reply, "Content-Encoding", None)
+        check.field(reply, "Vary", None)
+    check.same_bytes(reply.body, TOO_LONG)
+
+
+@behaviour(config=ON)
+def what_does_not_get_smaller_goes_as_it_is(t):
+    for _ in range(2):
+        reply = ask(t, "gzip", "/noise.txt")
+        check.field(reply, "Content-Encoding", None)
+        check.field(reply, "Accept-Ranges", "bytes")
+        check.same_bytes(reply.body, NOISE)
+
+
+@behaviour(config=ON, compare=False)
+def many_at_once_get_the_file_however_it_is_encoded(t):
+    """The first one encodes; whoever comes meanwhile gets it as it is, or encoded."""
+
+    def one(_):
+        reply = ask(t, "br", "/long.txt")
+        check.status(reply, 200)
+        if reply.field("Content-Encoding") is None:
+            check.same_bytes(reply.body, LONG)
+        return reply.field("Content-Encoding"), reply.body
+
+    with ThreadPoolExecutor(16) as pool:
+        bodies = {body for coding, body in pool.map(one, range(64)) if coding == "br"}
+    check.equal(len(bodies), 1, "different encoded bodies")
+
+
+@behaviour(config=ON, own_server=True, compare=False)
+def a_changed_file_is_encoded_anew(t):
+    t.start(ON)
+    path = t.bench.folder / "encoded" / f"changing_{t.variant.name.replace('/', '_')}.txt"
+    for content in (b"before " * 1000, b"after  " * 1000):
+        path.write_bytes(content)
+        reply = ask(t, "gzip", f"/{path.name}")
+        check.field(reply, "Content-Encoding", "gzip")
+        check.equal(gzip.decompress(reply.body), content)
+
+
+@behaviour(config=BOTH)
+def a_file_beside_goes_before_encoding(t):
+    check.equal(ask(t, "br, gzip", "/page.html").body, PAGE_BR)
+    reply = ask(t, "gzip", "/page.html")
+    check.field(reply, "Content-Encoding", "gzip")
+    check.equal(gzip.decompress(reply.body), PAGE)
+
+
+@behaviour(config=EVERYTHING, compare=False)  # how it encodes depends on the figures in it
+def the_body_of_a_handler_is_encoded(t):
+    connection = t.connect()
+    for _ in range(3):
+        connection.send(
+            request("GET", "/status?format=json", fields={"Accept-Encoding": "gzip"})
+            + request("GET", "/status?format=json")
+        )
+        encoded, plain = connection.read_reply(), connection.read_reply()
+        check.field(encoded, "Content-Encoding", "gzip")
+        check.field(plain, "Content-Encoding", None)
+        for reply in (encoded, plain):  # beside the Accept of the handler itself
+            check.equal(reply.tokens("Vary"), {"accept", "accept-encoding"}, "Vary")
+        told = json.loads(gzip.decompress(encoded.body))
+        check.equal(set(told), set(plain.json()), "names")
+        assert len(encoded.body) < len(plain.body), "not smaller"
+
+
+@behaviour(own_server=True, compare=False, applies=lambda variant: variant.workers == 2)
+def a_long_body_of_a_handler_is_encoded_beside_the_loop(t):
+    """32 workers make the status longer than what is encoded at once."""
+    workers = {"concurrency.event_loop.processes": 32, "concurrency.fiber.processors": 32}
+    t.start(EVERYTHING.with_settings(workers), processes=32 if t.variant.event_loop else 1)
+    connection = t.connect()
+    for method in ("GET", "HEAD", "GET"):
+        connection.send(
+            request(method, "/status?format=json", fields={"Accept-Encoding": "gzip"})
+            + request("GET", "/status?format=json")
+        )
+        encoded, plain = connection.read_reply(method), connection.read_reply()
+        check.field(encoded, "Content-Encoding", "gzip")
+        check.field(plain, "Content-Encoding", None)
+        assert len(plain.body) > 20_000, f"not long: {len(plain.body)}"
+        if method == "GET":
+            told = json.loads(gzip.decompress(encoded.body))
+            check.equal(set(told), set(plain.json()), "names")
+
+
+@behaviour(
+    config=configuration(
+        {
+            "compression.encodings": CODINGS,
+            "limits.target_bytes": "64KiB",
+            "limits.header_bytes": "128KiB",
+        }
+    )
+)
+def a_long_body_of_a_handler_that_may_wait_is_encoded(t):
+    """The text of a redirect contains where it leads."""
+    query = "a=1&" * 10_000
+    for coding in ("gzip", "br", "zstd"):
+        reply = ask(t, coding, f"/sub?{query}")
+        check.status(reply, 301)
+        check.field(reply, "Content-Encoding", coding)
+        check.field(reply, "Vary", "Accept-Encoding")
+        assert len(reply.body) < 2000, f"{len(reply.body)} bytes"
+        if coding == "gzip":
+            check.equal(gzip.decompress(reply.body), f"moved to /sub/?{query}\n".encode())
+
+
+@behaviour(config=EVERYTHING)
+def a_body_of_a_handler_that_does_not_get_smaller_goes_as_it_is(t):
+    reply = ask(t, "br, gzip, zstd", "/json")
+    check.field(reply, "Content-Encoding", None)
+    check.equal(reply.json(), {"message": "Hello, World!"})
+    check.field(ask(t, "gzip", "/plaintext"), "Vary", None)
+
+
+@behaviour(config=configuration(root="encoded"))
+def nothing_is_encoded_unless_it_is_said(t):
+    for target in ("/long.txt", "/plain.txt", "/status?format=json"):
+        reply = ask(t, "br, zstd, gzip", target)
+        check.field(reply, "Content-Encoding", None)
+        assert "accept-encoding" not in reply.tokens("Vary"), reply.fields
