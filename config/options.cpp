@@ -39,7 +39,10 @@ std::string toml_text(std::string_view text) {
 
 std::string list_of(const std::vector<std::string>& words) {
     std::string result = "[";
-    for (const std::string& word : words) result += (result.size() > 1 ? ", " : "") + toml_text(word);
+    for (const std::string& word : words) {
+        if (result.size() > 1) result += ", ";
+        result += toml_text(word);
+    }
     return result + "]";
 }
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The static handler: validators, conditional requests, ranges (RFC 9110 sections 13 and 14)."""
+"""The static handler: validators, conditional requests, single ranges (RFC 9110 sections 13 and 14)."""
 
 from email.utils import parsedate_to_datetime
 
@@ -117,13 +117,6 @@ def malformed_or_unknown_ranges_are_ignored(t):
         reply = t.get("/alphabet.txt", fields={"Range": value})
         check.status(reply, 200, 416)
         assert reply.status == 416 or reply.body == ALPHABET, f"Range: {value} gives {reply}"
-
-
-@behaviour
-def several_ranges_are_not_answered_with_one_of_them(t):
-    reply = t.get("/alphabet.txt", fields={"Range": "bytes=0-1,5-6"})
-    check.status(reply, 200, 206)
-    assert reply.status == 200 or "multipart/byteranges" in reply.field("Content-Type"), reply
 
 
 @behaviour
