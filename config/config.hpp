@@ -8,8 +8,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "config/network.hpp"
 
 namespace spindle::config {
 
@@ -38,8 +41,12 @@ struct Concurrency {
 };
 
 struct Listen {
-    std::string address;  ///< "127.0.0.1:8080", "[::]:8080", "unix:/run/spindle.sock"; port 0: any free
+    /// "127.0.0.1:8080", "[::]:8080", "unix:/run/spindle.sock", "systemd", "systemd:name"; port 0: any free
+    std::string address;
     int backlog = 4096;
+    std::optional<unsigned> mode;  ///< of a unix socket's file; else what the umask leaves
+    bool dual_stack = false;       ///< IPv6 takes IPv4 connections too
+    bool proxy_protocol = false;   ///< each connection begins with a PROXY header
 };
 
 struct Limits {
@@ -59,6 +66,14 @@ struct Timeouts {
     std::chrono::nanoseconds handler{};
     std::chrono::nanoseconds half_closed{};
     std::chrono::nanoseconds drain{};
+};
+
+/// Which field of a request tells whom a proxy asks for.
+enum class ForwardedField { x_forwarded_for, forwarded };
+
+struct Proxies {
+    std::vector<Network> trusted;  ///< what these say of a client is believed
+    ForwardedField field = ForwardedField::x_forwarded_for;
 };
 
 struct Log {
@@ -82,6 +97,7 @@ struct Config {
     std::vector<Listen> listen;
     Limits limits;
     Timeouts timeouts;
+    Proxies proxies;
     Log log;
     std::vector<Route> routes;
     std::filesystem::path file;  ///< where it was read from; empty for none

@@ -197,7 +197,16 @@ class Loader {
         const bool twice =
             !listen.address.ends_with(":0") && contains(config_.listen, listen.address, &Listen::address);
         if (twice) report_.add(place_of(item), fmt::format("listen.address {} is there twice", listen.address));
+        if (listen.mode) check_fits(item, "mode", listen.address.starts_with("unix:"), "for unix sockets only");
+        if (listen.dual_stack)
+            check_fits(item, "dual_stack", listen.address.starts_with('['), "for IPv6 addresses only, as [::]:8080");
         config_.listen.push_back(std::move(listen));
+    }
+
+    /// An option that would do nothing is a mistake.
+    void check_fits(const toml::value& item, const char* name, bool fits, std::string_view why) {
+        if (!fits && item.contains(name))
+            report_.add(place_of_key(name, item.at(name)), fmt::format("listen.{} is {}", name, why));
     }
 
     void read_route(const toml::value& item) {

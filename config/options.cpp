@@ -179,6 +179,56 @@ Rule<Holder> texts(Member member, std::string_view fallback, const std::string& 
         .get = [=](const Holder& holder) { return member(holder).empty() ? std::string() : list_of(member(holder)); }};
 }
 
+/// Permission bits as chmod takes them: "0660".
+template <class Holder, class Member>
+Rule<Holder> file_mode(Member member) {
+    const std::string allowed = "permissions in octal from \"0000\" to \"0777\", as \"0660\"";
+    return {.type = "text",
+            .default_value = "",
+            .allowed = allowed,
+            .set = [=](Holder& holder, const toml::value& value) -> Outcome {
+                if (!value.is_string()) return std::unexpected(allowed);
+                const std::string& text = value.as_string();
+                const bool octal = text.find_first_not_of("01234567") == text.npos;
+                if (!octal || text.size() < 3 || text.size() > 4) return std::unexpected(allowed);
+                const unsigned long mode = std::stoul(text, nullptr, 8);
+                if (mode > 0777) return std::unexpected(allowed);
+                member(holder) = static_cast<unsigned>(mode);
+                return {};
+            },
+            .get =
+                [=](const Holder& holder) {
+                    const auto& mode = member(holder);
+                    return mode ? fmt::format("\"{:04o}\"", *mode) : std::string();
+                }};
+}
+
+template <class Holder, class Member>
+Rule<Holder> networks(Member member) {
+    const std::string allowed = "a list of networks, as [\"10.0.0.0/8\", \"::1\", \"unix:\"]";
+    return {.type = "list of text",
+            .default_value = "[]",
+            .allowed = allowed,
+            .set = [=](Holder& holder, const toml::value& value) -> Outcome {
+                if (!value.is_array()) return std::unexpected(allowed);
+                std::vector<Network> list;
+                for (const toml::value& item : value.as_array()) {
+                    if (!item.is_string()) return std::unexpected(allowed);
+                    const auto network = parse_network(item.as_string());
+                    if (!network) return std::unexpected(fmt::format("{} ({})", allowed, network.error()));
+                    list.push_back(*network);
+                }
+                member(holder) = std::move(list);
+                return {};
+            },
+            .get =
+                [=](const Holder& holder) {
+                    std::vector<std::string> words;
+                    for (const Network& network : member(holder)) words.push_back(to_string(network));
+                    return list_of(words);
+                }};
+}
+
 bool is_clean(std::string_view text) { return !text.empty() && text.find('\0') == text.npos; }
 bool is_route_path(std::string_view text) {
     return text.starts_with('/') && is_clean(text) && text.find_first_of("?#") == text.npos;
@@ -197,9 +247,11 @@ bool is_numeric_host(const std::string& host) {
     return true;
 }
 
-/// A port, and a host before it: 127.0.0.1, [::1], or a unix socket's path.
+/// A port, and a host before it: 127.0.0.1, [::1], or a unix socket's path, or what systemd passes.
 bool is_address(std::string_view text) {
     if (!is_clean(text)) return false;
+    if (text == "systemd") return true;
+    if (text.starts_with("systemd:")) return text.size() > 8 && text.find(':', 8) == text.npos;
     if (text.starts_with("unix:")) return text.size() > 5 && text.size() < 5 + 108;
     const std::size_t colon = text.rfind(':');
     if (colon == text.npos || colon == 0) return false;
@@ -296,12 +348,19 @@ std::vector<Option<Listen>> make_listen_options() {
     return {
         {"listen", "address",
          text<L>(MEMBER(address), kDefaultAddress,
-                 "an address as \"127.0.0.1:8080\", \"[::]:8080\" (ports up to 65535, 0 for any free one) or "
-                 "\"unix:/run/spindle.sock\"",
+                 "an address as \"127.0.0.1:8080\", \"[::]:8080\" (ports up to 65535, 0 for any free one), "
+                 "\"unix:/run/spindle.sock\", \"systemd\" or \"systemd:name\"",
                  is_address),
-         "both", "Where to accept connections."},
+         "both",
+         "Where to accept connections; `systemd` is all sockets that socket activation passes, `systemd:name` those "
+         "with this FileDescriptorName."},
         {"listen", "backlog", count<L>(MEMBER(backlog), 4096, 1, 1'000'000), "both",
-         "Connections that the kernel keeps until they are accepted; net.core.somaxconn bounds it."},
+         "Connections that the kernel keeps until they are accepted; net.core.somaxconn bounds it, and systemd sets "
+         "its own."},
+        {"listen", "mode", file_mode<L>(MEMBER(mode)), "both",
+         "Who may connect to a unix socket, from its first moment on; left out, what the umask leaves."},
+        {"listen", "dual_stack", flag<L>(MEMBER(dual_stack), false), "both",
+         "For IPv6: whether IPv4 connections are taken too, as \"[::]\" can."},
     };
 }
 

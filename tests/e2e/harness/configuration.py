@@ -30,6 +30,7 @@ class Configuration:
 
     settings: tuple[tuple[str, object], ...] = ()
     listen: tuple[str, ...] = ("127.0.0.1:0",)
+    listen_settings: tuple[tuple[str, object], ...] = ()  # of each of them
     handlers: tuple[tuple[str, str], ...] = tuple(("/" + name, name) for name in _WORKLOAD)
     root: str | None = "site"  # relative to the site folder's parent; None mounts no static route
     static_path: str = "/"
@@ -44,7 +45,11 @@ class Configuration:
             section, _, name = key.rpartition(".")
             sections.setdefault(section, []).append(f"{name} = {json.dumps(value)}")
         parts = [f"[{section}]\n" + "\n".join(lines) for section, lines in sections.items()]
-        parts += [f"[[listen]]\naddress = {json.dumps(address)}" for address in self.listen]
+        of_each = [f"{name} = {json.dumps(value)}" for name, value in self.listen_settings]
+        parts += [
+            "\n".join(["[[listen]]", f"address = {json.dumps(address)}", *of_each])
+            for address in self.listen
+        ]
         parts += [
             f"[[route]]\npath = {json.dumps(path)}\nhandler = {json.dumps(handler)}"
             for path, handler in self.handlers

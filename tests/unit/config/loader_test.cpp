@@ -51,6 +51,25 @@ bool says(const std::string& report, std::string_view part) {
 
 }  // namespace
 
+TEST_CASE("An option of a listener that would do nothing there is a mistake") {
+    CHECK(problems("[[listen]]\naddress = \"unix:/run/x.sock\"\nmode = \"0660\"\n") == "none");
+    says(problems("[[listen]]\naddress = \"127.0.0.1:1\"\nmode = \"0660\"\n"),
+         ":3:1: error: listen.mode is for unix sockets only");
+    CHECK(problems("[[listen]]\naddress = \"[::]:1\"\ndual_stack = true\n") == "none");
+    says(problems("[[listen]]\naddress = \"127.0.0.1:1\"\ndual_stack = true\n"),
+         ":3:1: error: listen.dual_stack is for IPv6 addresses only");
+    CHECK(problems("[[listen]]\naddress = \"systemd:web\"\n") == "none");
+}
+
+TEST_CASE("The mode of a unix socket is three or four octal digits") {
+    const auto with_mode = [](const std::string& mode) {
+        return problems("[[listen]]\naddress = \"unix:/run/x.sock\"\nmode = " + mode + "\n");
+    };
+    for (const std::string right : {"\"0660\"", "\"600\"", "\"0777\"", "\"0000\""}) CHECK(with_mode(right) == "none");
+    for (const std::string wrong : {"\"0668\"", "\"1777\"", "\"\"", "\"06600\"", "\"rw\"", "\"-660\"", "660", "0o660"})
+        says(with_mode(wrong), ":3:8: error: listen.mode must be permissions in octal");
+}
+
 TEST_CASE("An empty file is every default, and one listener") {
     const auto config = Folder("").load();
     REQUIRE(config);
