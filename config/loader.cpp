@@ -113,6 +113,12 @@ class Loader {
         for (std::string* path : {&config_.log.access_path, &config_.log.error_path}) {
             if (*path != "stdout" && *path != "stderr") *path = resolved(*path).string();
         }
+        const bool proxied = std::ranges::any_of(config_.listen, &Listen::proxy_protocol);
+        if (proxied && config_.proxies.trusted.empty()) {
+            report_.add({},
+                        "listen.proxy_protocol is on, but proxies.trusted is empty: nobody could connect; name the "
+                        "proxies there, as [\"10.0.0.0/8\"]");
+        }
         const std::string problems = report_.text() + overrides_text_;
         if (!problems.empty()) return std::unexpected(problems);
         return std::move(config_);

@@ -326,6 +326,12 @@ std::vector<Option<Config>> make_config_options() {
          "is never."},
         {"timeouts", "drain", duration<C>(MEMBER(timeouts.drain), 30s, 0ns, 24h), "both",
          "On a stop signal, the server ends within it; what is left 1s before (or at half of it) is cancelled."},
+        {"proxies", "trusted", networks<C>(MEMBER(proxies.trusted)), "both",
+         "Proxies that are believed what they say of their clients: networks, addresses, or `unix:` for whoever comes "
+         "over a unix socket."},
+        {"proxies", "field", choice<C>(MEMBER(proxies.field), 0, {"x-forwarded-for", "forwarded"}), "both",
+         "Where the proxies write the client's address: X-Forwarded-For with X-Forwarded-Proto, or Forwarded. Only the "
+         "one that all of them write may be read: the other one may be forged."},
         {"log", "level", choice<C>(MEMBER(log.level), 2, {"trace", "debug", "info", "warning", "error", "off"}), "both",
          "What the error log says."},
         {"log", "format", choice<C>(MEMBER(log.format), 0, {"combined", "json"}), "both",
@@ -361,6 +367,9 @@ std::vector<Option<Listen>> make_listen_options() {
          "Who may connect to a unix socket, from its first moment on; left out, what the umask leaves."},
         {"listen", "dual_stack", flag<L>(MEMBER(dual_stack), false), "both",
          "For IPv6: whether IPv4 connections are taken too, as \"[::]\" can."},
+        {"listen", "proxy_protocol", flag<L>(MEMBER(proxy_protocol), false), "both",
+         "Connections must begin with a PROXY header, version 1 or 2, and come from `proxies.trusted`; others are "
+         "closed."},
     };
 }
 

@@ -60,7 +60,7 @@ class Processor final : public Worker, public AcceptSink {
     // AcceptSink
     bool may_accept() noexcept override;
     void accepted_nothing() noexcept override;
-    void accepted(int descriptor) noexcept override;
+    void accepted(Accepted accepted) noexcept override;
 
     // For the machine that holds it.
     Stack* take_stack() noexcept { return stacks_.take(); }
@@ -119,7 +119,7 @@ class Processor final : public Worker, public AcceptSink {
     bool searching = false;                    ///< woken to look for work, has found none yet; the owner's
 
   private:
-    Root<Fiber> flow(int descriptor);
+    Root<Fiber> flow(task<void> serving);
     void enter_user() noexcept;
     [[nodiscard]] Fiber* take_next() noexcept;
     void rest_stacks() noexcept;
@@ -133,9 +133,9 @@ class Processor final : public Worker, public AcceptSink {
     // Go's runnext: what the running fiber woke last, which very likely uses what is still in the cache.
     std::atomic<Fiber*> next_{nullptr};  // written by the owner, taken by it or by a thief
     unsigned next_in_a_row_ = 0;
-    bool next_offered_ = false;              // another processor was woken to take it
+    bool next_offered_ = false;             // another processor was woken to take it
     std::uint64_t offered_in_vain_at_ = 0;  // CycleClock; when the owner took it after all
-    Stack* fresh_ = nullptr;  // from prepare_park to park
+    Stack* fresh_ = nullptr;                // from prepare_park to park
     bool listening_ = false;
     bool drained_ = false;
     bool cancelled_ = false;

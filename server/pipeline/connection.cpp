@@ -8,6 +8,7 @@
 #include <spdlog/spdlog.h>
 
 #include "runtime/io.hpp"
+#include "server/http/proxy_header.hpp"
 #include "server/pipeline/connection_body.hpp"
 #include "server/pipeline/connection_scope.hpp"
 #include "server/pipeline/server.hpp"
@@ -39,17 +40,65 @@ Response unfinished(runtime::Error error) {
 }
 
 template <class Stream>
-Connection<Stream>::Connection(Server& server, int descriptor) : server_(server), stream_(descriptor) {
-    if (server.access_log().enabled()) peer_ = PeerAddress::of(descriptor);
+Connection<Stream>::Connection(Server& server, runtime::Accepted accepted)
+    : server_(server),
+      stream_(accepted.descriptor),
+      peer_(PeerAddress::asked_later(accepted.descriptor)),
+      proxy_header_awaited_(server.expects_proxy_header(accepted.listener)) {
+    if (server.access_log().enabled()) peer_.settle();  // by then the client may be gone
+}
+
+// ---- before the first request
+
+template <class Stream>
+typename Connection<Stream>::Next Connection<Stream>::begin() noexcept {
+    if (!proxy_header_awaited_) [[likely]]
+        return Next::go_on;
+    peer_.settle();
+    if (peer_.is_in(server_.config().proxies.trusted)) return Next::go_on;
+    server_.worker_state().counters.proxies_untrusted.add();
+    PeerText text;
+    spdlog::debug("connection from {} closed: it is not in proxies.trusted", peer_.text(text));
+    return Next::close;
+}
+
+/// What has come so far stands in exchange.input, and is parsed anew with each receive: it is short.
+template <class Stream>
+typename Connection<Stream>::Next Connection<Stream>::take_proxy_header(std::string_view bytes) {
+    if (exchange_ == nullptr) {
+        exchange_ = server_.worker_state().take_exchange();
+        exchange_->started = now();
+    }
+    std::string& input = exchange_->input;
+    input.append(bytes);
+    const auto header = http::parse_proxy_header(input);
+    if (!header) {
+        if (header.error() == http::ProxyHeaderFault::incomplete) return Next::go_on;
+        return refuse_proxy_header("malformed");
+    }
+    proxy_header_awaited_ = false;
+    if (header->source != http::ProxyHeader::Source::connection) peer_ = PeerAddress::of(*header);
+    input.erase(0, header->bytes);
+    if (input.empty()) return Next::go_on;
+    begin_request();
+    return take({});
+}
+
+template <class Stream>
+typename Connection<Stream>::Next Connection<Stream>::refuse_proxy_header(std::string_view why) noexcept {
+    server_.worker_state().counters.proxy_headers_refused.add();
+    PeerText text;
+    spdlog::debug("connection from {} closed: its PROXY header is {}", peer_.text(text), why);
+    return Next::close;
 }
 
 // ---- the loop
 
 // One frame holds the loop and the connection: it is what an idle connection costs.
 template <class Stream>
-task<void> Connection<Stream>::serve(Server& server, int descriptor) {
-    Connection self(server, descriptor);
-    Next next = Next::go_on;
+task<void> Connection<Stream>::serve(Server& server, runtime::Accepted accepted) {
+    Connection self(server, accepted);
+    Next next = self.begin();
     while (next == Next::go_on) {
         self.rest();
         // Between two requests nothing is under way, and a drain may end the wait.
@@ -57,9 +106,12 @@ task<void> Connection<Stream>::serve(Server& server, int descriptor) {
         if (!received) {
             next = self.receive_failed(received.error());
         } else if (received->bytes().empty()) {
-            next = Next::close;
+            // A connection without a byte is a look whether somebody listens.
+            const bool cut = self.proxy_header_awaited_ && self.exchange_ != nullptr;
+            next = cut ? self.refuse_proxy_header("cut off") : Next::close;
         } else {
-            next = self.take(received->bytes());
+            next =
+                self.proxy_header_awaited_ ? self.take_proxy_header(received->bytes()) : self.take(received->bytes());
             received->release();
         }
         if (self.exchange_ == nullptr) continue;
@@ -108,6 +160,7 @@ std::chrono::nanoseconds Connection<Stream>::receive_timeout() const noexcept {
 
 template <class Stream>
 typename Connection<Stream>::Next Connection<Stream>::receive_failed(runtime::Error error) {
+    if (proxy_header_awaited_) return error.code == ETIMEDOUT ? refuse_proxy_header("late") : Next::close;
     // An idle connection ends without a word; 408 is for a request under way (RFC 9110 section 15.5.9).
     if (error.code != ETIMEDOUT || exchange_ == nullptr) return Next::close;
     exchange_->request.forget();  // half parsed, from buffers that are given back
@@ -173,9 +226,12 @@ typename Connection<Stream>::Next Connection<Stream>::answer_at_once() {
 
 template <class Stream>
 Response Connection<Stream>::call_plain(const PlainHandler& handler, const Route& route) noexcept {
-    Context context{.route = route.path.c_str(), .backend = server_.backend()};
     RequestBody none(*this, {});
-    context.body = &none;
+    Context context{.route = route.path.c_str(),
+                    .backend = server_.backend(),
+                    .body = &none,
+                    .peer = &peer_,
+                    .proxies = &server_.config().proxies};
     try {
         const runtime::HandlerScope scope(route.path.c_str());
         return handler(exchange_->request, context);
@@ -226,7 +282,11 @@ task<typename Connection<Stream>::Next> Connection<Stream>::answer_slowly() {
     RequestBody body(*this, std::string_view(exchange_->input).substr(exchange_->parser.head_bytes()));
     const Route* route = server_.router().find(exchange_->request.path);
     if (!answer_without_waiting(route)) {
-        Context context{.route = route->path.c_str(), .backend = server_.backend(), .body = &body};
+        Context context{.route = route->path.c_str(),
+                        .backend = server_.backend(),
+                        .body = &body,
+                        .peer = &peer_,
+                        .proxies = &server_.config().proxies};
         try {
             const runtime::HandlerScope user_code(context.route);
             WatchedScope watched(*this, runtime::Heed::reset_and_half_close);

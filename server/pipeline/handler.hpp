@@ -24,6 +24,8 @@
 #include "runtime/task.hpp"
 #include "server/http/request.hpp"
 #include "server/http/response.hpp"
+#include "server/pipeline/client_address.hpp"
+#include "server/pipeline/peer_address.hpp"
 
 namespace spindle::pipeline {
 
@@ -69,6 +71,16 @@ struct Context {
     /// Bounds what a coroutine handler waits for; null for plain ones, which cannot wait. It is cancelled when
     /// the client goes away, and ends with timeouts.handler.
     runtime::Scope* scope = nullptr;
+
+    PeerAddress* peer = nullptr;               ///< for client(); never null while a handler runs
+    const config::Proxies* proxies = nullptr;  ///< likewise
+
+    /// Who asks, by a trusted proxy or without one; looked for when asked. Not after the handler's first wait, if the
+    /// body was read meanwhile: the head may be gone.
+    [[nodiscard]] Client client(const Request& request) const {
+        peer->settle();
+        return client_of(request, *peer, *proxies);
+    }
 
     /// Waits would end at once: the client is gone or the deadline has passed. For handlers that compute.
     [[nodiscard]] bool cancelled() const noexcept { return scope != nullptr && scope->ended() != 0; }

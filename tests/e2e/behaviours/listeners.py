@@ -9,15 +9,13 @@ import stat
 from harness import check
 from harness.activation import passes
 from harness.client import Address, request
-from harness.configuration import configuration
+from harness.configuration import configuration, listener
 from harness.registry import behaviour
 from harness.server import StartFailed
 
 IPV6 = configuration(listen=("[::1]:0",))
 ANY_IPV6 = configuration(listen=("[::]:0",))
-DUAL = configuration(
-    {"log.format": "json"}, listen=("[::]:0",), listen_settings=(("dual_stack", True),)
-)
+DUAL = configuration({"log.format": "json"}, listen=(listener("[::]:0", dual_stack=True),))
 
 
 def socket_path(t) -> str:
@@ -110,7 +108,7 @@ def a_dual_stack_listener_takes_ipv4_and_logs_it_as_ipv4(t):
 def a_unix_socket_has_the_mode_that_is_asked_for_whatever_the_umask(t):
     path = socket_path(t)
     for mode, umask in (("0600", "000"), ("0666", "077"), ("660", "777")):
-        config = configuration(listen=("unix:" + path,), listen_settings=(("mode", mode),))
+        config = configuration(listen=(listener("unix:" + path, mode=mode),))
         server = t.start(config, launcher=("sh", "-c", f'umask {umask}; exec "$0" "$@"'))
         check.equal(oct(stat.S_IMODE(os.stat(path).st_mode)), oct(int(mode, 8)), "mode")
         expect_served(t, server.address)

@@ -29,8 +29,7 @@ class Configuration:
     """Immutable, so that behaviours with equal configurations share a server."""
 
     settings: tuple[tuple[str, object], ...] = ()
-    listen: tuple[str, ...] = ("127.0.0.1:0",)
-    listen_settings: tuple[tuple[str, object], ...] = ()  # of each of them
+    listen: tuple = ("127.0.0.1:0",)  # addresses, or what listener() makes
     handlers: tuple[tuple[str, str], ...] = tuple(("/" + name, name) for name in _WORKLOAD)
     root: str | None = "site"  # relative to the site folder's parent; None mounts no static route
     static_path: str = "/"
@@ -45,11 +44,10 @@ class Configuration:
             section, _, name = key.rpartition(".")
             sections.setdefault(section, []).append(f"{name} = {json.dumps(value)}")
         parts = [f"[{section}]\n" + "\n".join(lines) for section, lines in sections.items()]
-        of_each = [f"{name} = {json.dumps(value)}" for name, value in self.listen_settings]
-        parts += [
-            "\n".join(["[[listen]]", f"address = {json.dumps(address)}", *of_each])
-            for address in self.listen
-        ]
+        for entry in self.listen:
+            options = (("address", entry),) if isinstance(entry, str) else entry
+            lines = [f"{name} = {json.dumps(value)}" for name, value in options]
+            parts.append("\n".join(["[[listen]]", *lines]))
         parts += [
             f"[[route]]\npath = {json.dumps(path)}\nhandler = {json.dumps(handler)}"
             for path, handler in self.handlers
@@ -65,6 +63,11 @@ class Configuration:
 def configuration(settings: dict | None = None, **changes) -> Configuration:
     """The base with these settings ("limits.body_bytes": "64KiB") and other fields changed."""
     return Configuration(**changes).with_settings(settings or {})
+
+
+def listener(address: str = "127.0.0.1:0", **options) -> tuple:
+    """For Configuration.listen: an address with further options (mode="0660")."""
+    return tuple({"address": address, **options}.items())
 
 
 BASE = Configuration()

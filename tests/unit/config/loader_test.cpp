@@ -70,6 +70,24 @@ TEST_CASE("The mode of a unix socket is three or four octal digits") {
         says(with_mode(wrong), ":3:8: error: listen.mode must be permissions in octal");
 }
 
+TEST_CASE("Trusted proxies are networks, and a wrong one is named with its reason") {
+    const auto config =
+        Folder("[proxies]\ntrusted = [\"10.0.0.0/8\", \"::1\", \"unix:\"]\nfield = \"forwarded\"\n").load();
+    REQUIRE(config);
+    CHECK(config->proxies.trusted.size() == 3);
+    CHECK(config->proxies.field == ForwardedField::forwarded);
+    says(problems("[proxies]\ntrusted = [\"10.0.0.1/8\"]\n"),
+         ":2:11: error: proxies.trusted must be a list of networks, as [\"10.0.0.0/8\", \"::1\", \"unix:\"] "
+         "(\"10.0.0.1/8\" has bits behind its prefix; 10.0.0.0/8 is the network, 10.0.0.1 the address), not ");
+    says(problems("[proxies]\ntrusted = \"10.0.0.0/8\"\n"), ":2:11: error: proxies.trusted must be a list of networks");
+}
+
+TEST_CASE("A PROXY header that nobody is trusted to send is a mistake") {
+    const std::string listen = "[[listen]]\naddress = \"127.0.0.1:1\"\nproxy_protocol = true\n";
+    says(problems(listen), "listen.proxy_protocol is on, but proxies.trusted is empty: nobody could connect");
+    CHECK(problems(listen + "[proxies]\ntrusted = [\"::1\"]\n") == "none");
+}
+
 TEST_CASE("An empty file is every default, and one listener") {
     const auto config = Folder("").load();
     REQUIRE(config);
