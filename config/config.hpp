@@ -90,6 +90,8 @@ struct Route {
     std::string handler;
     std::filesystem::path root;      ///< static: absolute, resolved against the config file's folder
     std::vector<std::string> index;  ///< static
+    std::vector<Network> deny;       ///< clients from there are refused
+    std::vector<Network> allow;      ///< if there are any, only clients from there are not
 };
 
 struct Config {

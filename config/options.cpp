@@ -385,6 +385,10 @@ std::vector<Option<Route>> make_route_options() {
         {"route", "index",
          texts<R>(MEMBER(index), R"(["index.html"])", "a list of file names, as [\"index.html\"]", is_file_name),
          "both", "For `static`: the files that answer for their folder, the first one that is there."},
+        {"route", "deny", networks<R>(MEMBER(deny)), "both",
+         "Clients from there are answered 403; the client is whom `proxies.trusted` say."},
+        {"route", "allow", networks<R>(MEMBER(allow)), "both",
+         "If it is not empty, clients from anywhere else are answered 403; `deny` goes first."},
     };
 }
 #undef MEMBER

@@ -72,7 +72,11 @@ std::expected<std::vector<pipeline::Route>, std::string> make_routes(const confi
         if (entry == kEntries.end()) return std::unexpected("no handler is named " + route.handler);
         MadeHandler handler = entry->make(route, board);
         if (!handler) return std::unexpected("route " + route.path + ": " + handler.error());
-        routes.push_back({.path = route.path, .handler = std::move(*handler), .allow = std::string(entry->allow)});
+        routes.push_back({.path = route.path,
+                          .handler = std::move(*handler),
+                          .allow = std::string(entry->allow),
+                          .clients_denied = route.deny,
+                          .clients_allowed = route.allow});
     }
     return routes;
 }

@@ -211,7 +211,7 @@ typename Connection<Stream>::Next Connection<Stream>::answer_at_once() {
     const Request& request = exchange_->request;
     if (request.has_body()) return Next::slow;
     const Route* route = server_.router().find(request.path);
-    const bool allowed = route != nullptr && Router::allows(*route, request.method);
+    const bool allowed = has_handler(route);
     const PlainHandler* plain = allowed ? std::get_if<PlainHandler>(&route->handler) : nullptr;
     if (allowed && plain == nullptr) return Next::slow;
     Response response = plain != nullptr ? call_plain(*plain, *route) : respond_without_handler(route);
@@ -240,9 +240,24 @@ Response Connection<Stream>::call_plain(const PlainHandler& handler, const Route
     }
 }
 
+/// That may answer this request.
 template <class Stream>
-Response Connection<Stream>::respond_without_handler(const Route* route) const {
+bool Connection<Stream>::has_handler(const Route* route) noexcept {
+    return route != nullptr && Router::allows(*route, exchange_->request.method) && admits_client(*route);
+}
+
+template <class Stream>
+bool Connection<Stream>::admits_client(const Route& route) noexcept {
+    if (route.for_everyone()) [[likely]]
+        return true;
+    peer_.settle();
+    return route.admits(client_of(exchange_->request, peer_, server_.config().proxies).address);
+}
+
+template <class Stream>
+Response Connection<Stream>::respond_without_handler(const Route* route) {
     const Request& request = exchange_->request;
+    if (route != nullptr && !admits_client(*route)) return Response::text(403, "403 Forbidden\n");
     if (request.method == http::Method::options && (request.path == "*" || route != nullptr)) {
         Response response;
         response.status = 204;
@@ -308,7 +323,7 @@ template <class Stream>
 bool Connection<Stream>::answer_without_waiting(const Route* route) {
     std::unique_ptr<Response>& response = exchange_->response;
     if (response != nullptr) return true;
-    if (route == nullptr || !Router::allows(*route, exchange_->request.method)) {
+    if (!has_handler(route)) {
         response = std::make_unique<Response>(respond_without_handler(route));
     } else if (const auto* plain = std::get_if<PlainHandler>(&route->handler)) {
         response = std::make_unique<Response>(call_plain(*plain, *route));

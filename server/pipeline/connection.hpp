@@ -73,7 +73,9 @@ class Connection {
     void begin_request();
     [[nodiscard]] Next answer_at_once();
     [[nodiscard]] Response call_plain(const PlainHandler& handler, const Route& route) noexcept;
-    [[nodiscard]] Response respond_without_handler(const Route* route) const;
+    [[nodiscard]] Response respond_without_handler(const Route* route);
+    [[nodiscard]] bool has_handler(const Route* route) noexcept;
+    [[nodiscard]] bool admits_client(const Route& route) noexcept;
     [[nodiscard]] Next refuse(http::ParseError error);
     [[nodiscard]] Next refuse(std::uint16_t status);
 

@@ -18,6 +18,7 @@
 #include <string_view>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "runtime/error.hpp"
 #include "runtime/scope.hpp"
@@ -75,8 +76,7 @@ struct Context {
     PeerAddress* peer = nullptr;               ///< for client(); never null while a handler runs
     const config::Proxies* proxies = nullptr;  ///< likewise
 
-    /// Who asks, by a trusted proxy or without one; looked for when asked. Not after the handler's first wait, if the
-    /// body was read meanwhile: the head may be gone.
+    /// Who asks, by a trusted proxy or without one; looked for when asked.
     [[nodiscard]] Client client(const Request& request) const {
         peer->settle();
         return client_of(request, *peer, *proxies);
@@ -105,6 +105,16 @@ struct Route {
     /// Methods answered, as the Allow field lists them ("GET, HEAD"); others get 405 with Allow.
     std::string allow = "GET, HEAD";
     std::uint16_t methods = 0;  ///< `allow` as bits (1 << Method); the router's to fill
+    std::vector<config::Network> clients_denied = {};
+    std::vector<config::Network> clients_allowed = {};  ///< empty: all
+
+    [[nodiscard]] bool for_everyone() const noexcept { return clients_denied.empty() && clients_allowed.empty(); }
+    /// A client that is not known is not admitted where anybody is kept out.
+    [[nodiscard]] bool admits(const PeerAddress& client) const noexcept {
+        if (for_everyone()) return true;
+        if (!client.known() || client.is_in(clients_denied)) return false;
+        return clients_allowed.empty() || client.is_in(clients_allowed);
+    }
 };
 
 }  // namespace spindle::pipeline

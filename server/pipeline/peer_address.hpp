@@ -35,6 +35,7 @@ class PeerAddress {
     /// Asks the kernel, unless it is known.
     void settle() noexcept;
 
+    [[nodiscard]] bool known() const noexcept { return family_ != AF_UNSPEC && family_ != kAskedLater; }
     [[nodiscard]] bool is_in(std::span<const config::Network> networks) const noexcept {
         return config::contains(networks, family_, bytes_);
     }

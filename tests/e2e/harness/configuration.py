@@ -30,7 +30,7 @@ class Configuration:
 
     settings: tuple[tuple[str, object], ...] = ()
     listen: tuple = ("127.0.0.1:0",)  # addresses, or what listener() makes
-    handlers: tuple[tuple[str, str], ...] = tuple(("/" + name, name) for name in _WORKLOAD)
+    handlers: tuple[tuple, ...] = tuple(("/" + name, name) for name in _WORKLOAD)
     root: str | None = "site"  # relative to the site folder's parent; None mounts no static route
     static_path: str = "/"
 
@@ -49,8 +49,11 @@ class Configuration:
             lines = [f"{name} = {json.dumps(value)}" for name, value in options]
             parts.append("\n".join(["[[listen]]", *lines]))
         parts += [
-            f"[[route]]\npath = {json.dumps(path)}\nhandler = {json.dumps(handler)}"
-            for path, handler in self.handlers
+            "\n".join(
+                [f"[[route]]\npath = {json.dumps(path)}\nhandler = {json.dumps(handler)}"]
+                + [f"{name} = {json.dumps(value)}" for name, value in options]
+            )
+            for path, handler, *options in self.handlers  # options: ("deny", ("::1",))
         ]
         if self.root is not None:
             root = json.dumps(str(folder / self.root))
