@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "config/network.hpp"
+
 namespace spindle::config {
 
 enum class Backend { event_loop, fiber };
@@ -39,8 +41,12 @@ struct Concurrency {
 };
 
 struct Listen {
-    std::string address;  ///< "127.0.0.1:8080", "[::]:8080", "unix:/run/spindle.sock"; port 0: any free
+    /// "127.0.0.1:8080", "[::]:8080", "unix:/run/spindle.sock", "systemd", "systemd:name"; port 0: any free
+    std::string address;
     int backlog = 4096;
+    std::optional<unsigned> mode;  ///< of a unix socket's file; else what the umask leaves
+    bool dual_stack = false;       ///< IPv6 takes IPv4 connections too
+    bool proxy_protocol = false;   ///< each connection begins with a PROXY header
 };
 
 struct Limits {
@@ -67,6 +73,14 @@ struct Compression {
     std::vector<std::string> encodings;  ///< the favourite first; empty: off
     std::uint64_t min_bytes = 0;
     std::vector<std::string> types;  ///< media types, without parameters
+};
+
+/// Which field of a request tells whom a proxy asks for.
+enum class ForwardedField { x_forwarded_for, forwarded };
+
+struct Proxies {
+    std::vector<Network> trusted;  ///< what these say of a client is believed
+    ForwardedField field = ForwardedField::x_forwarded_for;
 };
 
 struct Log {
@@ -105,11 +119,20 @@ struct ResponseRules {
     std::chrono::nanoseconds cors_max_age{};
 };
 
+struct Rate {
+    std::uint64_t requests = 0;  ///< in each period; 0: not said
+    std::chrono::nanoseconds period{};
+    std::uint64_t burst = 0;  ///< 0: not said
+};
+
 /// Who may ask, said for a site or a route.
 struct Access {
     std::filesystem::path auth_file;  ///< absolute; empty: not said
     std::string auth_realm;           ///< empty: not said
     std::optional<bool> auth;         ///< false: open, though there is a file
+    Rate rate;                        ///< of each client
+    std::vector<Network> deny;        ///< clients from there are refused
+    std::vector<Network> allow;       ///< if there are any, only clients from there are not
 };
 
 struct Route {
@@ -140,6 +163,7 @@ struct Config {
     Limits limits;
     Timeouts timeouts;
     Compression compression;
+    Proxies proxies;
     Log log;
     ResponseRules responses;
     std::vector<Route> routes;

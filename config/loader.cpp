@@ -144,6 +144,12 @@ class Loader {
         for (std::string* path : {&config_.log.access_path, &config_.log.error_path}) {
             if (*path != "stdout" && *path != "stderr") *path = resolved(*path).string();
         }
+        const bool proxied = std::ranges::any_of(config_.listen, &Listen::proxy_protocol);
+        if (proxied && config_.proxies.trusted.empty()) {
+            report_.add({},
+                        "listen.proxy_protocol is on, but proxies.trusted is empty: nobody could connect; name the "
+                        "proxies there, as [\"10.0.0.0/8\"]");
+        }
         const std::string problems = report_.text() + overrides_text_;
         if (!problems.empty()) return std::unexpected(problems);
         return std::move(config_);
@@ -231,7 +237,16 @@ class Loader {
         const bool twice =
             !listen.address.ends_with(":0") && contains(config_.listen, listen.address, &Listen::address);
         if (twice) report_.add(place_of(item), fmt::format("listen.address {} is there twice", listen.address));
+        if (listen.mode) check_fits(item, "mode", listen.address.starts_with("unix:"), "for unix sockets only");
+        if (listen.dual_stack)
+            check_fits(item, "dual_stack", listen.address.starts_with('['), "for IPv6 addresses only, as [::]:8080");
         config_.listen.push_back(std::move(listen));
+    }
+
+    /// An option that would do nothing is a mistake.
+    void check_fits(const toml::value& item, const char* name, bool fits, std::string_view why) {
+        if (!fits && item.contains(name))
+            report_.add(place_of_key(name, item.at(name)), fmt::format("listen.{} is {}", name, why));
     }
 
     void read_site(const toml::value& item) {

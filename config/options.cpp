@@ -11,6 +11,7 @@
 #include <limits>
 #include <ranges>
 #include <type_traits>
+#include <utility>
 
 #include <toml11/get.hpp>
 #include <toml11/parser.hpp>
@@ -211,6 +212,89 @@ Rule<Holder> choices(Member member, std::vector<std::string> words) {
         .get = [=](const Holder& holder) { return member(holder).empty() ? std::string() : list_of(member(holder)); }};
 }
 
+/// Permission bits as chmod takes them: "0660".
+template <class Holder, class Member>
+Rule<Holder> file_mode(Member member) {
+    const std::string allowed = "permissions in octal from \"0000\" to \"0777\", as \"0660\"";
+    return {.type = "text",
+            .default_value = "",
+            .allowed = allowed,
+            .set = [=](Holder& holder, const toml::value& value) -> Outcome {
+                if (!value.is_string()) return std::unexpected(allowed);
+                const std::string& text = value.as_string();
+                const bool octal = text.find_first_not_of("01234567") == text.npos;
+                if (!octal || text.size() < 3 || text.size() > 4) return std::unexpected(allowed);
+                const unsigned long mode = std::stoul(text, nullptr, 8);
+                if (mode > 0777) return std::unexpected(allowed);
+                member(holder) = static_cast<unsigned>(mode);
+                return {};
+            },
+            .get =
+                [=](const Holder& holder) {
+                    const auto& mode = member(holder);
+                    return mode ? fmt::format("\"{:04o}\"", *mode) : std::string();
+                }};
+}
+
+template <class Holder, class Member>
+Rule<Holder> networks(Member member) {
+    const std::string allowed = "a list of networks, as [\"10.0.0.0/8\", \"::1\", \"unix:\"]";
+    return {.type = "list of text",
+            .default_value = "[]",
+            .allowed = allowed,
+            .set = [=](Holder& holder, const toml::value& value) -> Outcome {
+                if (!value.is_array()) return std::unexpected(allowed);
+                std::vector<Network> list;
+                for (const toml::value& item : value.as_array()) {
+                    if (!item.is_string()) return std::unexpected(allowed);
+                    const auto network = parse_network(item.as_string());
+                    if (!network) return std::unexpected(fmt::format("{} ({})", allowed, network.error()));
+                    list.push_back(*network);
+                }
+                member(holder) = std::move(list);
+                return {};
+            },
+            .get =
+                [=](const Holder& holder) {
+                    std::vector<std::string> words;
+                    for (const Network& network : member(holder)) words.push_back(to_string(network));
+                    return words.empty() ? std::string() : list_of(words);
+                }};
+}
+
+/// "10/s", "600/m", "1000/h".
+template <class Holder, class Member>
+Rule<Holder> rate(Member member) {
+    const std::string allowed = "a number of requests from 1 to 1000000 and s, m or h, as \"10/s\"";
+    constexpr std::array<std::pair<std::string_view, std::chrono::seconds>, 3> kPeriods{
+        {{"s", 1s}, {"m", 60s}, {"h", 3600s}}};
+    return {.type = "rate",
+            .default_value = "",
+            .allowed = allowed,
+            .set = [=](Holder& holder, const toml::value& value) -> Outcome {
+                if (!value.is_string()) return std::unexpected(allowed);
+                const std::string& text = value.as_string();
+                std::uint64_t requests = 0;
+                const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), requests);
+                const std::string_view unit(end, text.data() + text.size());
+                const auto period = std::ranges::find_if(kPeriods, [&](const auto& one) {
+                    return unit.size() == 2 && unit.front() == '/' && unit.substr(1) == one.first;
+                });
+                if (error != std::errc() || period == kPeriods.end() || requests == 0 || requests > 1'000'000)
+                    return std::unexpected(allowed);
+                member(holder).requests = requests;
+                member(holder).period = period->second;
+                return {};
+            },
+            .get = [=](const Holder& holder) -> std::string {
+                const auto& limit = member(holder);
+                const auto period =
+                    std::ranges::find(kPeriods, limit.period, [](const auto& one) { return one.second; });
+                if (limit.requests == 0 || period == kPeriods.end()) return "";
+                return fmt::format("\"{}/{}\"", limit.requests, period->first);
+            }};
+}
+
 /// A flag that a level may leave to the one around it.
 template <class Holder, class Member>
 Rule<Holder> inherited_flag(Member member) {
@@ -365,9 +449,11 @@ bool is_file_name(std::string_view text) {
     return is_clean(text) && text.find('/') == text.npos && text != "." && text != "..";
 }
 
-/// A port, and a host before it: 127.0.0.1, [::1], or a unix socket's path.
+/// A port, and a host before it: 127.0.0.1, [::1], or a unix socket's path, or what systemd passes.
 bool is_address(std::string_view text) {
     if (!is_clean(text)) return false;
+    if (text == "systemd") return true;
+    if (text.starts_with("systemd:")) return text.size() > 8 && text.find(':', 8) == text.npos;
     if (text.starts_with("unix:")) return text.size() > 5 && text.size() < 5 + 108;
     const std::size_t colon = text.rfind(':');
     if (colon == text.npos || colon == 0) return false;
@@ -442,6 +528,22 @@ void add_access_options(std::vector<Option<Holder>>& options, std::string_view s
          "both", "What the browser shows when it asks for a password; without it the site's, else `restricted`."});
     options.push_back({section, "auth", inherited_flag<Holder>(MEMBER(access.auth)), "both",
                        "false: open to all, though the site has an auth_file."});
+    options.push_back({section, "rate_limit", rate<Holder>(MEMBER(access.rate)), "both",
+                       "How often each client may ask, over all processes; more is answered 429. A client is an IPv4 "
+                       "address or a /64 of IPv6; a route's limit goes instead of its site's."});
+    Rule<Holder> burst = count<Holder>(MEMBER(access.rate.burst), 1, 1, 1'000'000);
+    burst.default_value = "";
+    burst.get = [](const Holder& holder) {
+        return holder.access.rate.burst == 0 ? std::string() : std::to_string(holder.access.rate.burst);
+    };
+    options.push_back({section, "rate_burst", std::move(burst), "both",
+                       "How many of them at once; without it as many as the rate has in a second, at least 10."});
+    options.push_back({section, "deny", networks<Holder>(MEMBER(access.deny)), "both",
+                       "Clients from there are answered 403, those of the site's list too; the client is whom "
+                       "`proxies.trusted` say."});
+    options.push_back({section, "allow", networks<Holder>(MEMBER(access.allow)), "both",
+                       "If it is not empty, clients from anywhere else are answered 403; a route's goes instead of its "
+                       "site's. `deny` goes first."});
 }
 
 std::vector<Option<Config>> make_config_options() {
@@ -507,6 +609,12 @@ std::vector<Option<Config>> make_config_options() {
          texts<C>(MEMBER(compression.types), kCompressedTypes,
                   "a list of media types in lower case, without parameters, as [\"text/html\"]", is_media_type),
          "both", "Media types whose bodies are compressed."},
+        {"proxies", "trusted", networks<C>(MEMBER(proxies.trusted)), "both",
+         "Proxies that are believed what they say of their clients: networks, addresses, or `unix:` for whoever comes "
+         "over a unix socket."},
+        {"proxies", "field", choice<C>(MEMBER(proxies.field), 0, {"x-forwarded-for", "forwarded"}), "both",
+         "Where the proxies write the client's address: X-Forwarded-For with X-Forwarded-Proto, or Forwarded. Only the "
+         "one that all of them write may be read: the other one may be forged."},
         {"log", "level", choice<C>(MEMBER(log.level), 2, {"trace", "debug", "info", "warning", "error", "off"}), "both",
          "What the error log says."},
         {"log", "format", choice<C>(MEMBER(log.format), 0, {"combined", "json"}), "both",
@@ -533,12 +641,22 @@ std::vector<Option<Listen>> make_listen_options() {
     return {
         {"listen", "address",
          text<L>(MEMBER(address), kDefaultAddress,
-                 "an address as \"127.0.0.1:8080\", \"[::]:8080\" (ports up to 65535, 0 for any free one) or "
-                 "\"unix:/run/spindle.sock\"",
+                 "an address as \"127.0.0.1:8080\", \"[::]:8080\" (ports up to 65535, 0 for any free one), "
+                 "\"unix:/run/spindle.sock\", \"systemd\" or \"systemd:name\"",
                  is_address),
-         "both", "Where to accept connections."},
+         "both",
+         "Where to accept connections; `systemd` is all sockets that socket activation passes, `systemd:name` those "
+         "with this FileDescriptorName."},
         {"listen", "backlog", count<L>(MEMBER(backlog), 4096, 1, 1'000'000), "both",
-         "Connections that the kernel keeps until they are accepted; net.core.somaxconn bounds it."},
+         "Connections that the kernel keeps until they are accepted; net.core.somaxconn bounds it, and systemd sets "
+         "its own."},
+        {"listen", "mode", file_mode<L>(MEMBER(mode)), "both",
+         "Who may connect to a unix socket, from its first moment on; left out, what the umask leaves."},
+        {"listen", "dual_stack", flag<L>(MEMBER(dual_stack), false), "both",
+         "For IPv6: whether IPv4 connections are taken too, as \"[::]\" can."},
+        {"listen", "proxy_protocol", flag<L>(MEMBER(proxy_protocol), false), "both",
+         "Connections must begin with a PROXY header, version 1 or 2, and come from `proxies.trusted`; others are "
+         "closed."},
     };
 }
 

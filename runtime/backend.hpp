@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 
+#include "runtime/accepted.hpp"
 #include "runtime/error.hpp"
 #include "runtime/figures.hpp"
 #include "runtime/shared_slots.hpp"
@@ -22,7 +23,7 @@
 namespace spindle::runtime {
 
 /// Serves one accepted connection to its end. Owns the descriptor: closes it through Socket.
-using Serve = std::function<task<void>(int descriptor)>;
+using Serve = std::function<task<void>(Accepted accepted)>;
 
 /// A handler that holds its worker too long. `route` is static for the process' life.
 struct Stall {

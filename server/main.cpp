@@ -73,6 +73,7 @@ int serve(const config::Config& config) {
                                     .access_log = **access_log,
                                     .board = board,
                                     .listeners = listeners->of(number),
+                                    .configured = listeners->configured(),
                                     .number = number,
                                     .supervised = processes > 1,
                                     .on_ready = on_ready,

@@ -83,7 +83,7 @@ class EventLoop final : public Backend, public Worker, public AcceptSink {
 
     // AcceptSink
     bool may_accept() noexcept override;
-    void accepted(int descriptor) noexcept override;
+    void accepted(Accepted accepted) noexcept override;
 
     static StackUser stack_user() noexcept;
     static Root<Flow> flow(task<void> serving);
@@ -113,7 +113,7 @@ class EventLoop final : public Backend, public Worker, public AcceptSink {
     std::unique_ptr<Reactor> reactor_owner_;
     std::atomic<Reactor*> wake_target_{nullptr};  // written by run(), read by request_drain() on any thread
     std::deque<Acceptor> acceptors_;
-    std::deque<int> surplus_;  // accepted beyond the limit: a multishot accept cannot be stopped within a burst
+    std::deque<Accepted> surplus_;  // accepted beyond the limit: a multishot accept cannot be stopped within a burst
     std::atomic<bool> drain_requested_{false};
     std::optional<std::uint64_t> drain_deadline_;  // then flows are cancelled; ns of the reactor's clock
     Wait drain_timer_;
@@ -163,7 +163,8 @@ Result<void> EventLoop::run(const Service& service) {
             service_->on_stall({backend, index, seen.route, seen.lasted, false, seen.frames.frames()});
     });
     meter.resume();
-    for (int listener : service.listeners) acceptors_.emplace_back(listener, *this).resume();
+    for (const int listener : service.listeners)
+        acceptors_.emplace_back(listener, static_cast<unsigned>(acceptors_.size()), *this).resume();
     if (service.on_ready) service.on_ready();
     if (service.main) spawn(main_flow(service, *this), "main");
 
@@ -198,7 +199,7 @@ void EventLoop::begin_drain() noexcept {
     const auto cancel_after = DrainTimes(service_->drain_timeout).cancel_after;
     drain_deadline_ = reactor_->now() + static_cast<std::uint64_t>(cancel_after.count());
     for (Acceptor& acceptor : acceptors_) acceptor.stop();
-    for (const int descriptor : surplus_) ::close(descriptor);
+    for (const Accepted& waiting : surplus_) ::close(waiting.descriptor);
     surplus_.clear();
     // Only so that the loop wakes up at the deadline, if nothing else does.
     reactor_->start_timer(drain_timer_, std::max(cancel_after, std::chrono::nanoseconds(1)));
@@ -239,13 +240,13 @@ bool EventLoop::may_accept() noexcept {
     return !drain_deadline_ && (service_->connections_max == 0 || connections() < service_->connections_max);
 }
 
-void EventLoop::accepted(int descriptor) noexcept {
+void EventLoop::accepted(Accepted accepted) noexcept {
     if (!may_accept() && !drain_deadline_) {
-        surplus_.push_back(descriptor);
+        surplus_.push_back(accepted);
         return;
     }
     counters.accepted.add();
-    const Root<Flow> root = flow(service_->serve(descriptor));
+    const Root<Flow> root = flow(service_->serve(accepted));
     flows_.add(root.payload(), index);
     resume(root.payload(), root.handle(), meter.runnable_since());
 }
@@ -253,9 +254,9 @@ void EventLoop::accepted(int descriptor) noexcept {
 void EventLoop::serve_surplus() noexcept {
     if (surplus_.empty()) return;
     while (!surplus_.empty() && may_accept()) {
-        const int descriptor = surplus_.front();
+        const Accepted next = surplus_.front();
         surplus_.pop_front();
-        accepted(descriptor);
+        accepted(next);
     }
     if (!surplus_.empty()) return;
     for (Acceptor& acceptor : acceptors_) acceptor.resume();

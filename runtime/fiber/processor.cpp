@@ -241,18 +241,20 @@ bool Processor::may_accept() noexcept { return scheduler_.take_place(); }
 
 void Processor::accepted_nothing() noexcept { scheduler_.give_place(); }
 
-void Processor::accepted(int descriptor) noexcept {
+void Processor::accepted(Accepted accepted) noexcept {
     counters.accepted.add();
     scheduler_.connection_opened();
-    const Root<Fiber> root = flow(descriptor);
+    const Root<Fiber> root = flow(scheduler_.service().serve(accepted));
     root.payload().coroutine = root.handle();
     root.payload().enter(FlowState::runnable, reactor_->now(), index);
     scheduler_.flows().add(root.payload(), index);
     push(root.payload());
 }
 
-Root<Fiber> Processor::flow(int descriptor) {
-    co_await scheduler_.service().serve(descriptor);
+// Its frame lives as long as the connection: smaller with the task as its only variable.
+Root<Fiber> Processor::flow(task<void> serving) {
+    co_await serving;
+    serving.release().destroy();
     scheduler_.flows().remove(*this_machine().fiber);
     counters.closed.add();
     scheduler_.connection_closed();
@@ -260,7 +262,8 @@ Root<Fiber> Processor::flow(int descriptor) {
 
 void Processor::start_listening() noexcept {
     if (std::exchange(listening_, true)) return;
-    for (int listener : scheduler_.service().listeners) acceptors_.emplace_back(listener, *this).resume();
+    for (const int listener : scheduler_.service().listeners)
+        acceptors_.emplace_back(listener, static_cast<unsigned>(acceptors_.size()), *this).resume();
     scheduler_.processor_listens(*this);
 }
 

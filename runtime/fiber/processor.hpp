@@ -60,7 +60,7 @@ class Processor final : public Worker, public AcceptSink {
     // AcceptSink
     bool may_accept() noexcept override;
     void accepted_nothing() noexcept override;
-    void accepted(int descriptor) noexcept override;
+    void accepted(Accepted accepted) noexcept override;
 
     // For the machine that holds it.
     Stack* take_stack() noexcept { return stacks_.take(); }
@@ -119,7 +119,7 @@ class Processor final : public Worker, public AcceptSink {
     bool searching = false;                    ///< woken to look for work, has found none yet; the owner's
 
   private:
-    Root<Fiber> flow(int descriptor);
+    Root<Fiber> flow(task<void> serving);
     void enter_user() noexcept;
     void enter_user_with_next(std::uint64_t user_word) noexcept;
     [[nodiscard]] Fiber* take_next() noexcept;

@@ -37,8 +37,8 @@ bool concerns_one_connection(int error) noexcept {
 
 }  // namespace
 
-Acceptor::Acceptor(int listener, AcceptSink& sink) noexcept
-    : listener_(listener), sink_(sink), multishot_(reuses_port(listener)) {
+Acceptor::Acceptor(int listener, unsigned number, AcceptSink& sink) noexcept
+    : listener_(listener), number_(number), sink_(sink), multishot_(reuses_port(listener)) {
     on_complete = completed;
 }
 
@@ -62,7 +62,7 @@ void Acceptor::completed(Operation& operation, std::int32_t result, std::uint32_
     Acceptor& self = static_cast<Acceptor&>(operation);
     if ((flags & IORING_CQE_F_MORE) == 0) self.in_flight = false;
     if (result >= 0) {
-        self.sink_.accepted(result);  // also after stop(): the client was told that it is connected
+        self.sink_.accepted({result, self.number_});  // also after stop(): the client was told that it is connected
         if (!self.multishot_ && !self.stopped_) self.drain_queue();
     } else {
         if (!self.multishot_) self.sink_.accepted_nothing();
@@ -82,7 +82,7 @@ void Acceptor::drain_queue() noexcept {
             if (error != EAGAIN && error != EINTR && error != ECONNABORTED) failed(error);
             return;
         }
-        sink_.accepted(descriptor);
+        sink_.accepted({descriptor, number_});
     }
 }
 

@@ -7,6 +7,7 @@
 
 #include <chrono>
 
+#include "runtime/accepted.hpp"
 #include "runtime/reactor/operation.hpp"
 #include "runtime/reactor/reactor.hpp"
 
@@ -18,7 +19,7 @@ class AcceptSink {
     /// False: at the connection limit; the acceptor pauses until resume(). A place may be taken for a one-shot
     /// accept: then accepted() or accepted_nothing() follows.
     [[nodiscard]] virtual bool may_accept() noexcept = 0;
-    virtual void accepted(int descriptor) noexcept = 0;
+    virtual void accepted(Accepted accepted) noexcept = 0;
     virtual void accepted_nothing() noexcept {}
 
   protected:
@@ -27,7 +28,8 @@ class AcceptSink {
 
 class Acceptor : Wait {
   public:
-    Acceptor(int listener, AcceptSink& sink) noexcept;
+    /// `number` is the listener's, which the sink gets with each connection.
+    Acceptor(int listener, unsigned number, AcceptSink& sink) noexcept;
     Acceptor(const Acceptor&) = delete;
     Acceptor& operator=(const Acceptor&) = delete;
 
@@ -49,6 +51,7 @@ class Acceptor : Wait {
     void failed(int error) noexcept;
 
     int listener_;
+    unsigned number_;
     AcceptSink& sink_;
     Reactor* reactor_ = nullptr;
     bool multishot_;

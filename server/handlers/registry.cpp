@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -14,6 +15,7 @@
 #include "server/handlers/static_files.hpp"
 #include "server/handlers/status.hpp"
 #include "server/handlers/workload.hpp"
+#include "server/pipeline/rate_limiter.hpp"
 
 namespace spindle::handlers {
 namespace {
@@ -114,9 +116,30 @@ class Maker {
         pipeline::Route made{.path = route.path,
                              .handler = std::move(*handler),
                              .allow = std::string(entry->allow),
-                             .rules = std::move(*rules)};
+                             .rules = std::move(*rules),
+                             .clients_denied = site.access.deny,
+                             .clients_allowed = route.access.allow.empty() ? site.access.allow : route.access.allow};
+        made.clients_denied.insert(made.clients_denied.end(), route.access.deny.begin(), route.access.deny.end());
+        made.rate_limit = limit(site, route);
         if (route.handler == "rewrite") made.rewrite_to = config::parse_template(route.to).value();
         return made;
+    }
+
+    /// A site's is one for all its routes that have none of their own.
+    std::shared_ptr<pipeline::RateLimiter> limit(const config::Site& site, const config::Route& route) {
+        if (route.access.rate.requests != 0) return make_limiter(route.access.rate);
+        if (site.access.rate.requests == 0) return nullptr;
+        std::shared_ptr<pipeline::RateLimiter>& made = limiters_[&site];
+        if (made == nullptr) made = make_limiter(site.access.rate);
+        return made;
+    }
+
+    static std::shared_ptr<pipeline::RateLimiter> make_limiter(const config::Rate& rate) {
+        constexpr std::uint64_t kBurstMin = 10;  // a page and what belongs to it
+        const auto in_a_second = std::chrono::nanoseconds(std::chrono::seconds(1)) * rate.requests / rate.period;
+        const auto usual = std::max<std::uint64_t>(static_cast<std::uint64_t>(in_a_second), kBurstMin);
+        return std::make_shared<pipeline::RateLimiter>(rate.requests, rate.period,
+                                                       rate.burst == 0 ? usual : rate.burst);
     }
 
     MadeHandler guard(pipeline::Handler handler, const config::Access& site, const config::Access& route) {
@@ -135,6 +158,7 @@ class Maker {
     const config::Config& config_;
     Shared shared_;
     std::map<std::filesystem::path, std::shared_ptr<Users>> users_;
+    std::map<const config::Site*, std::shared_ptr<pipeline::RateLimiter>> limiters_;
 };
 
 }  // namespace

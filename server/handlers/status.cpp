@@ -43,6 +43,8 @@ constexpr auto kRows = std::to_array<Row>({
     {"accept_errors", COUNT(figures.accept_errors)},
     {"requests", COUNT(requests), true},
     {"requests_refused", COUNT(refused)},
+    {"proxy_headers_refused", COUNT(proxy_headers_refused)},
+    {"proxies_untrusted", COUNT(proxies_untrusted)},
     {"handler_errors", COUNT(handler_errors)},
     {"runnable", COUNT(figures.runnable), true},
     {"global_queue", COUNT(figures.global_queue)},

@@ -27,6 +27,7 @@ class DescriptorSink;
 /// (combined) or "" (JSON). The status is what was answered, also where the client went away meanwhile.
 struct AccessRecord {
     std::string_view remote;  ///< the peer's address without its port; "unix" for a local socket
+    std::string_view client;  ///< whom a trusted peer asks for; else the peer
     std::string_view method;
     std::string_view target;
     std::string_view host;

@@ -132,7 +132,7 @@ std::string_view trace_id(std::string_view traceparent) {
 }  // namespace
 
 void append_combined(std::string& line, const AccessRecord& record, std::string_view stamp) {
-    append_escaped_combined(line, record.remote);
+    append_escaped_combined(line, record.client);
     line.append(" - - [").append(stamp).append("] \"");
     append_escaped_combined(line, record.method);
     if (!record.method.empty()) {  // else no request line was understood: "-" alone
@@ -155,8 +155,7 @@ void append_combined(std::string& line, const AccessRecord& record, std::string_
 void append_json(std::string& line, const AccessRecord& record, std::string_view stamp) {
     line.append(R"({"ts":")").append(stamp).push_back('"');
     append_member(line, R"(,"remote_ip":")", record.remote);
-    // Until there is a list of trusted proxies the client is whoever connected.
-    append_member(line, R"(,"client_ip":")", record.remote);
+    append_member(line, R"(,"client_ip":")", record.client);
     append_member(line, R"(,"method":")", record.method);
     append_member(line, R"(,"host":")", record.host);
     append_member(line, R"(,"uri":")", record.target);

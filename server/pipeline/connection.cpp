@@ -8,8 +8,10 @@
 #include <spdlog/spdlog.h>
 
 #include "runtime/io.hpp"
+#include "server/http/proxy_header.hpp"
 #include "server/pipeline/connection_body.hpp"
 #include "server/pipeline/connection_scope.hpp"
+#include "server/pipeline/rate_limiter.hpp"
 #include "server/pipeline/server.hpp"
 
 namespace spindle::pipeline {
@@ -40,17 +42,65 @@ Response unfinished(runtime::Error error) {
 }
 
 template <class Stream>
-Connection<Stream>::Connection(Server& server, int descriptor) : server_(server), stream_(descriptor) {
-    if (server.access_log().enabled()) peer_ = PeerAddress::of(descriptor);
+Connection<Stream>::Connection(Server& server, runtime::Accepted accepted)
+    : server_(server),
+      stream_(accepted.descriptor),
+      peer_(PeerAddress::asked_later(accepted.descriptor)),
+      proxy_header_awaited_(server.expects_proxy_header(accepted.listener)) {
+    if (server.access_log().enabled()) peer_.settle();  // by then the client may be gone
+}
+
+// ---- before the first request
+
+template <class Stream>
+typename Connection<Stream>::Next Connection<Stream>::begin() noexcept {
+    if (!proxy_header_awaited_) [[likely]]
+        return Next::go_on;
+    peer_.settle();
+    if (peer_.is_in(server_.config().proxies.trusted)) return Next::go_on;
+    server_.worker_state().counters.proxies_untrusted.add();
+    PeerText text;
+    spdlog::debug("connection from {} closed: it is not in proxies.trusted", peer_.text(text));
+    return Next::close;
+}
+
+/// What has come so far stands in exchange.input, and is parsed anew with each receive: it is short.
+template <class Stream>
+typename Connection<Stream>::Next Connection<Stream>::take_proxy_header(std::string_view bytes) {
+    if (exchange_ == nullptr) {
+        exchange_ = server_.worker_state().take_exchange();
+        exchange_->started = now();
+    }
+    std::string& input = exchange_->input;
+    input.append(bytes);
+    const auto header = http::parse_proxy_header(input);
+    if (!header) {
+        if (header.error() == http::ProxyHeaderFault::incomplete) return Next::go_on;
+        return refuse_proxy_header("malformed");
+    }
+    proxy_header_awaited_ = false;
+    if (header->source != http::ProxyHeader::Source::connection) peer_ = PeerAddress::of(*header);
+    input.erase(0, header->bytes);
+    if (input.empty()) return Next::go_on;
+    begin_request();
+    return take({});
+}
+
+template <class Stream>
+typename Connection<Stream>::Next Connection<Stream>::refuse_proxy_header(std::string_view why) noexcept {
+    server_.worker_state().counters.proxy_headers_refused.add();
+    PeerText text;
+    spdlog::debug("connection from {} closed: its PROXY header is {}", peer_.text(text), why);
+    return Next::close;
 }
 
 // ---- the loop
 
 // One frame holds the loop and the connection: it is what an idle connection costs.
 template <class Stream>
-task<void> Connection<Stream>::serve(Server& server, int descriptor) {
-    Connection self(server, descriptor);
-    Next next = Next::go_on;
+task<void> Connection<Stream>::serve(Server& server, runtime::Accepted accepted) {
+    Connection self(server, accepted);
+    Next next = self.begin();
     while (next == Next::go_on) {
         self.rest();
         // Between two requests nothing is under way, and a drain may end the wait.
@@ -58,9 +108,12 @@ task<void> Connection<Stream>::serve(Server& server, int descriptor) {
         if (!received) {
             next = self.receive_failed(received.error());
         } else if (received->bytes().empty()) {
-            next = Next::close;
+            // A connection without a byte is a look whether somebody listens.
+            const bool cut = self.proxy_header_awaited_ && self.exchange_ != nullptr;
+            next = cut ? self.refuse_proxy_header("cut off") : Next::close;
         } else {
-            next = self.take(received->bytes());
+            next =
+                self.proxy_header_awaited_ ? self.take_proxy_header(received->bytes()) : self.take(received->bytes());
             received->release();
         }
         if (self.exchange_ == nullptr) continue;
@@ -109,6 +162,7 @@ std::chrono::nanoseconds Connection<Stream>::receive_timeout() const noexcept {
 
 template <class Stream>
 typename Connection<Stream>::Next Connection<Stream>::receive_failed(runtime::Error error) {
+    if (proxy_header_awaited_) return error.code == ETIMEDOUT ? refuse_proxy_header("late") : Next::close;
     // An idle connection ends without a word; 408 is for a request under way (RFC 9110 section 15.5.9).
     if (error.code != ETIMEDOUT || exchange_ == nullptr) return Next::close;
     exchange_->request.forget();  // half parsed, from buffers that are given back
@@ -158,9 +212,10 @@ template <class Stream>
 typename Connection<Stream>::Next Connection<Stream>::answer_at_once() {
     Request& request = exchange_->request;
     server_.sites().lead(request, exchange_->to);
+    judge();
     if (request.has_body()) return Next::slow;
     const Route* route = exchange_->to.route;
-    const bool allowed = route != nullptr && Router::allows(*route, request.method);
+    const bool allowed = has_handler();
     const PlainHandler* plain = allowed ? std::get_if<PlainHandler>(&route->handler) : nullptr;
     if (allowed && plain == nullptr) return Next::slow;
     Response response = plain != nullptr ? call_plain(*plain, *route) : respond_without_handler();
@@ -192,6 +247,28 @@ Response Connection<Stream>::call_plain(const PlainHandler& handler, const Route
     }
 }
 
+/// Whether the client may ask here. Once a request: it is counted.
+template <class Stream>
+void Connection<Stream>::judge() noexcept {
+    const Route* route = exchange_->to.route;
+    exchange_->refusal = {};
+    if (route == nullptr || route->for_everyone()) [[likely]]
+        return;
+    peer_.settle();
+    const PeerAddress client = client_of(exchange_->request, peer_, server_.config().proxies).address;
+    if (!route->admits(client)) exchange_->refusal.status = 403;
+    else if (route->rate_limit != nullptr)
+        exchange_->refusal.wait = route->rate_limit->take(client.network(), std::chrono::nanoseconds(now()));
+    if (exchange_->refusal.wait.count() > 0) exchange_->refusal.status = 429;
+}
+
+/// That may answer this request.
+template <class Stream>
+bool Connection<Stream>::has_handler() const noexcept {
+    const Route* route = exchange_->to.route;
+    return route != nullptr && exchange_->refusal.status == 0 && Router::allows(*route, exchange_->request.method);
+}
+
 /// To each answer once, as soon as it is there: what encodes it later must see it as it is to be.
 template <class Stream>
 void Connection<Stream>::apply_rules(Response& response) const {
@@ -199,12 +276,14 @@ void Connection<Stream>::apply_rules(Response& response) const {
 }
 
 template <class Stream>
-Context Connection<Stream>::context_of(const Route& route, RequestBody& body) const noexcept {
+Context Connection<Stream>::context_of(const Route& route, RequestBody& body) noexcept {
     return {.route = route.path.c_str(),
             .backend = server_.backend(),
             .body = &body,
             .matched = &route,
-            .parameters = &exchange_->to.parameters};
+            .parameters = &exchange_->to.parameters,
+            .peer = &peer_,
+            .proxies = &server_.config().proxies};
 }
 
 template <class Stream>
@@ -218,6 +297,13 @@ template <class Stream>
 Response Connection<Stream>::without_handler() const {
     const Request& request = exchange_->request;
     const auto& [site, route, parameters] = exchange_->to;
+    if (exchange_->refusal.status == 403) return Response::text(403, "403 Forbidden\n");
+    if (exchange_->refusal.status == 429) {
+        Response response = Response::text(429, "429 Too Many Requests\n");
+        const auto seconds = std::chrono::ceil<std::chrono::seconds>(exchange_->refusal.wait).count();
+        response.set("Retry-After", std::to_string(seconds));
+        return response;
+    }
     if (request.method == http::Method::options && (request.path == "*" || route != nullptr)) {
         Response response;
         response.status = 204;
@@ -283,7 +369,7 @@ template <class Stream>
 bool Connection<Stream>::answer_without_waiting(const Route* route) {
     std::unique_ptr<Response>& response = exchange_->response;
     if (response != nullptr) return true;
-    if (route == nullptr || !Router::allows(*route, exchange_->request.method)) {
+    if (!has_handler()) {
         response = std::make_unique<Response>(respond_without_handler());
     } else if (const auto* plain = std::get_if<PlainHandler>(&route->handler)) {
         response = std::make_unique<Response>(call_plain(*plain, *route));

@@ -14,6 +14,7 @@
 #include <memory>
 #include <string_view>
 
+#include "runtime/accepted.hpp"
 #include "runtime/socket.hpp"
 #include "runtime/task.hpp"
 #include "server/http/parser.hpp"
@@ -31,10 +32,10 @@ template <class Stream>
 class Connection {
   public:
     /// Takes over a connected descriptor, serves until the connection ends, and closes it.
-    static runtime::task<void> serve(Server& server, int descriptor);
+    static runtime::task<void> serve(Server& server, runtime::Accepted accepted);
 
   private:
-    Connection(Server& server, int descriptor);
+    Connection(Server& server, runtime::Accepted accepted);
 
     /// How a request ended up, or what it needs.
     enum class Next : std::uint8_t {
@@ -56,6 +57,11 @@ class Connection {
     class ResponseBody;
     class WatchedScope;
 
+    // What comes before the first request
+    [[nodiscard]] Next begin() noexcept;
+    [[nodiscard]] Next take_proxy_header(std::string_view bytes);
+    [[nodiscard]] Next refuse_proxy_header(std::string_view why) noexcept;
+
     // The loop
     runtime::task<Next> serve_on(Next next);
     [[nodiscard]] std::chrono::nanoseconds receive_timeout() const noexcept;
@@ -67,10 +73,12 @@ class Connection {
     void begin_request();
     [[nodiscard]] Next answer_at_once();
     [[nodiscard]] Response call_plain(const PlainHandler& handler, const Route& route) noexcept;
-    [[nodiscard]] Context context_of(const Route& route, RequestBody& body) const noexcept;
+    [[nodiscard]] Context context_of(const Route& route, RequestBody& body) noexcept;
     [[nodiscard]] Response respond_without_handler() const;
     [[nodiscard]] Response without_handler() const;
     void apply_rules(Response& response) const;
+    void judge() noexcept;
+    [[nodiscard]] bool has_handler() const noexcept;
     [[nodiscard]] Next refuse(http::ParseError error);
     [[nodiscard]] Next refuse(std::uint16_t status);
 
@@ -114,6 +122,7 @@ class Connection {
     std::unique_ptr<Exchange> exchange_;  ///< only while a request is under way
     std::uint32_t requests_ = 0;          ///< answered on this connection
     bool broken_ = false;                 ///< sending failed: nobody is there
+    bool proxy_header_awaited_;           ///< the next bytes belong to one
 };
 
 }  // namespace spindle::pipeline

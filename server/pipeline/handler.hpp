@@ -19,6 +19,7 @@
 #include <string_view>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "config/route_path.hpp"
 #include "config/text_template.hpp"
@@ -27,6 +28,8 @@
 #include "runtime/task.hpp"
 #include "server/http/request.hpp"
 #include "server/http/response.hpp"
+#include "server/pipeline/client_address.hpp"
+#include "server/pipeline/peer_address.hpp"
 
 namespace spindle::pipeline {
 
@@ -65,6 +68,7 @@ class StreamedBody final : public http::BodyStream {
 
 struct Route;
 struct Parameters;
+class RateLimiter;
 class ResponseRules;
 
 /// What a handler may ask about where it runs. Lives as long as the request.
@@ -79,6 +83,15 @@ struct Context {
     /// Bounds what a coroutine handler waits for; null for plain ones, which cannot wait. It is cancelled when
     /// the client goes away, and ends with timeouts.handler.
     runtime::Scope* scope = nullptr;
+
+    PeerAddress* peer = nullptr;               ///< for client(); never null while a handler runs
+    const config::Proxies* proxies = nullptr;  ///< likewise
+
+    /// Who asks, by a trusted proxy or without one; looked for when asked.
+    [[nodiscard]] Client client(const Request& request) const {
+        peer->settle();
+        return client_of(request, *peer, *proxies);
+    }
 
     /// Waits would end at once: the client is gone or the deadline has passed. For handlers that compute.
     [[nodiscard]] bool cancelled() const noexcept { return scope != nullptr && scope->ended() != 0; }
@@ -106,6 +119,20 @@ struct Route {
     std::optional<config::TextTemplate> rewrite_to = std::nullopt;  ///< the request goes on there instead
     std::uint16_t methods = 0;       ///< `allow` as bits (1 << Method); the router's to fill, as is the next
     config::RoutePath pattern = {};  ///< if the path has parameters
+    std::vector<config::Network> clients_denied = {};
+    std::vector<config::Network> clients_allowed = {};  ///< empty: all
+
+    std::shared_ptr<RateLimiter> rate_limit = nullptr;  ///< of each client; null: none
+
+    [[nodiscard]] bool for_everyone() const noexcept {
+        return clients_denied.empty() && clients_allowed.empty() && rate_limit == nullptr;
+    }
+    /// A client that is not known is not admitted where anybody is kept out.
+    [[nodiscard]] bool admits(const PeerAddress& client) const noexcept {
+        if (clients_denied.empty() && clients_allowed.empty()) return true;
+        if (!client.known() || client.is_in(clients_denied)) return false;
+        return clients_allowed.empty() || client.is_in(clients_allowed);
+    }
 };
 
 }  // namespace spindle::pipeline

@@ -9,7 +9,9 @@ Score score_of(const runtime::WorkerCounters& runtime, const PipelineCounters& p
     return {.figures = runtime::read_figures(runtime),
             .requests = pipeline.requests.read(),
             .handler_errors = pipeline.handler_errors.read(),
-            .refused = pipeline.refused.read()};
+            .refused = pipeline.refused.read(),
+            .proxy_headers_refused = pipeline.proxy_headers_refused.read(),
+            .proxies_untrusted = pipeline.proxies_untrusted.read()};
 }
 
 }  // namespace
@@ -18,6 +20,8 @@ void PipelineCounters::absorb(const PipelineCounters& dead) noexcept {
     requests.add(dead.requests.read());
     handler_errors.add(dead.handler_errors.read());
     refused.add(dead.refused.read());
+    proxy_headers_refused.add(dead.proxy_headers_refused.read());
+    proxies_untrusted.add(dead.proxies_untrusted.read());
 }
 
 Score& Score::operator+=(const Score& other) {
@@ -25,6 +29,8 @@ Score& Score::operator+=(const Score& other) {
     requests += other.requests;
     handler_errors += other.handler_errors;
     refused += other.refused;
+    proxy_headers_refused += other.proxy_headers_refused;
+    proxies_untrusted += other.proxies_untrusted;
     return *this;
 }
 

@@ -20,6 +20,9 @@ struct PipelineCounters {
     runtime::Counter handler_errors;  ///< exceptions out of handlers
     runtime::Counter refused;         ///< requests answered by the protocol table, not by a handler
 
+    runtime::Counter proxy_headers_refused;  ///< connections closed for want of a right PROXY header
+    runtime::Counter proxies_untrusted;      ///< connections closed because only proxies may connect there
+
     void absorb(const PipelineCounters& dead) noexcept;
 };
 
@@ -29,6 +32,8 @@ struct Score {
     std::uint64_t requests = 0;
     std::uint64_t handler_errors = 0;
     std::uint64_t refused = 0;
+    std::uint64_t proxy_headers_refused = 0;
+    std::uint64_t proxies_untrusted = 0;
 
     Score& operator+=(const Score& other);
 };

@@ -6,6 +6,7 @@
 #include "runtime/cycle_clock.hpp"
 #include "runtime/socket.hpp"
 #include "runtime/worker.hpp"
+#include "server/pipeline/client_address.hpp"
 #include "server/pipeline/connection.hpp"
 
 namespace spindle::pipeline {
@@ -27,9 +28,11 @@ Server::Server(const config::Config& config, std::vector<Site> sites, AccessLog&
 
 Server::~Server() = default;
 
-runtime::Service Server::service(std::span<const int> listeners) {
+runtime::Service Server::service(std::span<const int> listeners, std::span<const std::size_t> configured) {
+    proxied_.clear();
+    for (const std::size_t listen : configured) proxied_.push_back(config_.listen[listen].proxy_protocol);
     return {.listeners = listeners,
-            .serve = [this](int descriptor) { return serve(descriptor); },
+            .serve = [this](runtime::Accepted accepted) { return serve(accepted); },
             .connections_max = config_.limits.connections,
             .on_ready = {},
             .on_stall = [this](const runtime::Stall& stall) { stalls_.noticed(stall); },
@@ -53,7 +56,9 @@ runtime::Service Server::service(std::span<const int> listeners) {
                 }};
 }
 
-runtime::task<void> Server::serve(int descriptor) { return Connection<runtime::Socket>::serve(*this, descriptor); }
+runtime::task<void> Server::serve(runtime::Accepted accepted) {
+    return Connection<runtime::Socket>::serve(*this, accepted);
+}
 
 WorkerState& Server::worker_state() noexcept { return *workers_[runtime::current_worker().index]; }
 
@@ -61,23 +66,28 @@ void Server::log_request(const Exchange& exchange, const PeerAddress& peer, std:
                          std::uint64_t body_bytes) noexcept {
     const Request& request = exchange.request;
     PeerText text;
+    PeerText client_text;
+    const std::string_view remote = peer.text(text);
+    const bool believed = !config_.proxies.trusted.empty() && peer.is_in(config_.proxies.trusted);
     const runtime::Worker& worker = runtime::current_worker();
     const std::uint64_t passed = runtime::CycleClock::since(exchange.started, runtime::CycleClock::kernel_clock());
-    log_.write(worker.index, {.remote = peer.text(text),
-                              .method = request.method_name,
-                              .target = request.target,
-                              .host = request.host,
-                              .status = status,
-                              .bytes_in = exchange.parser.message_bytes(),
-                              .bytes_out = body_bytes,
-                              .duration = std::chrono::nanoseconds(passed),
-                              .version = request.version_minor == 0 ? "HTTP/1.0" : "HTTP/1.1",
-                              .referer = request.field("Referer").value_or(""),
-                              .user_agent = request.field("User-Agent").value_or(""),
-                              .backend = worker.backend,
-                              .worker = worker.index,
-                              .request_id = exchange.id.text(),
-                              .traceparent = request.field("traceparent").value_or("")});
+    log_.write(worker.index,
+               {.remote = remote,
+                .client = believed ? client_of(request, peer, config_.proxies).address.text(client_text) : remote,
+                .method = request.method_name,
+                .target = request.target,
+                .host = request.host,
+                .status = status,
+                .bytes_in = exchange.parser.message_bytes(),
+                .bytes_out = body_bytes,
+                .duration = std::chrono::nanoseconds(passed),
+                .version = request.version_minor == 0 ? "HTTP/1.0" : "HTTP/1.1",
+                .referer = request.field("Referer").value_or(""),
+                .user_agent = request.field("User-Agent").value_or(""),
+                .backend = worker.backend,
+                .worker = worker.index,
+                .request_id = exchange.id.text(),
+                .traceparent = request.field("traceparent").value_or("")});
 }
 
 void Server::report_handler_error(std::string_view route) noexcept {

@@ -31,8 +31,8 @@ class Server {
            Scoreboard& board);
     ~Server();
 
-    /// How `backend` is to serve `listeners`, which must stay open meanwhile.
-    [[nodiscard]] runtime::Service service(std::span<const int> listeners);
+    /// How `backend` is to serve `listeners`, which must stay open meanwhile; for each, which of config.listen it is.
+    [[nodiscard]] runtime::Service service(std::span<const int> listeners, std::span<const std::size_t> configured);
 
     [[nodiscard]] const config::Config& config() const noexcept { return config_; }
     [[nodiscard]] const http::Limits& limits() const noexcept { return limits_; }
@@ -43,6 +43,8 @@ class Server {
         return compression_.on() ? &compression_ : nullptr;
     }
     [[nodiscard]] std::string_view backend() const noexcept { return backend_.name(); }
+    /// Connections of this one (Accepted::listener) begin with a PROXY header.
+    [[nodiscard]] bool expects_proxy_header(unsigned listener) const noexcept { return proxied_[listener]; }
     /// Of the worker that runs the calling code.
     [[nodiscard]] WorkerState& worker_state() noexcept;
 
@@ -55,7 +57,7 @@ class Server {
     [[nodiscard]] Response answer_handler_error(std::string_view route) noexcept;
 
   private:
-    runtime::task<void> serve(int descriptor);
+    runtime::task<void> serve(runtime::Accepted accepted);
 
     const config::Config& config_;
     const http::Limits limits_;
@@ -64,6 +66,7 @@ class Server {
     AccessLog& log_;
     runtime::Backend& backend_;
     StallLog stalls_;
+    std::vector<bool> proxied_;  // by listener
     std::vector<std::unique_ptr<WorkerState>> workers_;
 };
 

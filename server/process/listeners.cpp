@@ -2,8 +2,10 @@
 #include "server/process/listeners.hpp"
 
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include <netdb.h>
@@ -15,11 +17,13 @@
 #include <unistd.h>
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 namespace spindle::process {
 namespace {
 
 constexpr std::string_view kUnixPrefix = "unix:";
+constexpr std::string_view kInherited = "systemd";
 
 /// Where to bind; any family.
 struct SocketAddress {
@@ -61,8 +65,24 @@ std::expected<SocketAddress, std::string> parse_tcp(const std::string& text) {
     return address;
 }
 
+/// While it lives, files are made with `mode` exactly, so that a socket is never open to more than these. The process
+/// has one umask: no other thread may make files meanwhile.
+class CreationMode {
+  public:
+    explicit CreationMode(std::optional<unsigned> mode) noexcept
+        : previous_(mode ? std::optional(::umask(~*mode & 0777)) : std::nullopt) {}
+    ~CreationMode() {
+        if (previous_) ::umask(*previous_);
+    }
+    CreationMode(const CreationMode&) = delete;
+    CreationMode& operator=(const CreationMode&) = delete;
+
+  private:
+    std::optional<mode_t> previous_;
+};
+
 /// A descriptor, or -errno.
-int open_listening(const SocketAddress& address, int backlog, bool reuse_port) {
+int open_listening(const SocketAddress& address, const config::Listen& listen, bool reuse_port) {
     const int descriptor = ::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (descriptor < 0) return -errno;
     const int on = 1;
@@ -71,18 +91,21 @@ int open_listening(const SocketAddress& address, int backlog, bool reuse_port) {
         // Accepted sockets inherit it: one call here instead of one a connection.
         ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     }
-    // So that 0.0.0.0:80 and [::]:80 can stand side by side, as in nginx.
-    if (address.family() == AF_INET6) ::setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+    // Unless asked for, so that 0.0.0.0:80 and [::]:80 can stand side by side, as in nginx.
+    const int only = listen.dual_stack ? 0 : 1;
+    if (address.family() == AF_INET6) ::setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only);
     if (reuse_port) ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
-    if (::bind(descriptor, address.get(), address.size) == 0 && ::listen(descriptor, backlog) == 0) return descriptor;
+    const CreationMode restricted(listen.mode);
+    if (::bind(descriptor, address.get(), address.size) == 0 && ::listen(descriptor, listen.backlog) == 0)
+        return descriptor;
     const int error = errno;
     ::close(descriptor);
     return -error;
 }
 
 /// SO_REUSEPORT would let a second server of the same user in, which would then get half of the connections.
-int refuse_if_in_use(const SocketAddress& address) {
-    const int probe = open_listening(address, 1, false);
+int refuse_if_in_use(const SocketAddress& address, const config::Listen& listen) {
+    const int probe = open_listening(address, listen, false);
     if (probe < 0) return probe;
     ::close(probe);
     return 0;
@@ -92,6 +115,13 @@ std::string url_of(int descriptor) {
     SocketAddress bound;
     bound.size = sizeof bound.storage;
     ::getsockname(descriptor, bound.get(), &bound.size);
+    if (bound.family() == AF_UNIX) {
+        const auto& local = reinterpret_cast<const sockaddr_un&>(bound.storage);
+        const std::size_t length = bound.size - offsetof(sockaddr_un, sun_path);
+        if (length > 0 && local.sun_path[0] == '\0')  // of the abstract namespace, shown as systemd does
+            return fmt::format("{}@{}", kUnixPrefix, std::string_view(local.sun_path + 1, length - 1));
+        return fmt::format("{}{}", kUnixPrefix, std::string_view(local.sun_path, ::strnlen(local.sun_path, length)));
+    }
     char host[NI_MAXHOST];
     char port[NI_MAXSERV];
     ::getnameinfo(bound.get(), bound.size, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
@@ -107,6 +137,7 @@ Listeners::Listeners(Listeners&& other) noexcept
     : owner_(std::exchange(other.owner_, 0)),
       workers_(std::move(other.workers_)),
       descriptors_(std::exchange(other.descriptors_, {})),
+      configured_(std::move(other.configured_)),
       urls_(std::move(other.urls_)),
       unix_paths_(std::exchange(other.unix_paths_, {})) {}
 
@@ -117,23 +148,51 @@ Listeners::~Listeners() {
 }
 
 std::expected<Listeners, std::string> Listeners::open(std::span<const config::Listen> listen, unsigned loops) {
+    auto activation = Activation::take();
+    if (!activation) return std::unexpected(activation.error());
     Listeners listeners(loops == 0 ? 1 : loops);
-    for (const config::Listen& one : listen) {
-        const auto opened =
-            one.address.starts_with(kUnixPrefix) ? listeners.open_unix(one) : listeners.open_tcp(one, loops > 0);
+    for (std::size_t i = 0; i < listen.size(); ++i) {
+        const config::Listen& one = listen[i];
+        const auto opened = one.address.starts_with(kInherited)    ? listeners.inherit(one, *activation)
+                            : one.address.starts_with(kUnixPrefix) ? listeners.open_unix(one)
+                                                                   : listeners.open_tcp(one, loops > 0);
         if (!opened) return std::unexpected(opened.error());
+        listeners.configured_.resize(listeners.workers_.front().size(), i);
+    }
+    for (const Activation::Socket& socket : activation->left()) {
+        spdlog::warn("the socket \"{}\" that systemd passed (descriptor {}) is no listener's: add a [[listen]] for it",
+                     socket.name, socket.descriptor);
+        ::close(socket.descriptor);
     }
     return listeners;
+}
+
+void Listeners::share(int descriptor, std::string url) {
+    descriptors_.push_back(descriptor);
+    for (std::vector<int>& worker : workers_) worker.push_back(descriptor);
+    urls_.push_back(std::move(url));
+}
+
+std::expected<void, std::string> Listeners::inherit(const config::Listen& listen, Activation& activation) {
+    const auto sockets = activation.sockets_for(listen.address);
+    if (!sockets) return std::unexpected(sockets.error());
+    for (const int descriptor : *sockets) {
+        const int on = 1;  // accepted sockets inherit it; nothing on a unix socket
+        ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        share(descriptor, url_of(descriptor));
+    }
+    return {};
 }
 
 std::expected<void, std::string> Listeners::open_tcp(const config::Listen& listen, bool reuse_port) {
     auto address = parse_tcp(listen.address);
     if (!address) return std::unexpected(address.error());
     if (reuse_port) {
-        if (const int refused = refuse_if_in_use(*address); refused < 0) return failure(listen.address, -refused);
+        if (const int refused = refuse_if_in_use(*address, listen); refused < 0)
+            return failure(listen.address, -refused);
     }
     for (std::vector<int>& worker : workers_) {
-        const int descriptor = open_listening(*address, listen.backlog, reuse_port);
+        const int descriptor = open_listening(*address, listen, reuse_port);
         if (descriptor < 0) return failure(listen.address, -descriptor);
         descriptors_.push_back(descriptor);
         worker.push_back(descriptor);
@@ -168,12 +227,10 @@ std::expected<void, std::string> Listeners::open_unix(const config::Listen& list
         if (alive) return failure(listen.address, EADDRINUSE);
         ::unlink(path.c_str());
     }
-    const int descriptor = open_listening(address, listen.backlog, false);
+    const int descriptor = open_listening(address, listen, false);
     if (descriptor < 0) return failure(listen.address, -descriptor);
-    descriptors_.push_back(descriptor);
     unix_paths_.push_back(path);
-    for (std::vector<int>& worker : workers_) worker.push_back(descriptor);
-    urls_.push_back(listen.address);
+    share(descriptor, listen.address);
     return {};
 }
 

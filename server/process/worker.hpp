@@ -23,7 +23,8 @@ struct Worker {
     pipeline::AccessLog& access_log;
     pipeline::Scoreboard& board;
     std::span<const int> listeners;
-    unsigned number = 0;  ///< among its siblings
+    std::span<const std::size_t> configured;  ///< for each, which of config.listen it is
+    unsigned number = 0;                      ///< among its siblings
     bool supervised = false;
     std::function<void()> on_ready;
     std::function<void()> reopen_logs;  ///< of this process, when a signal asks for it

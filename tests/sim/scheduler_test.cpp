@@ -106,7 +106,7 @@ class World {
         const int listener = -1;
         runtime::Service service;
         service.listeners = std::span(&listener, 1);
-        service.serve = [this](int number) { return serve(number); };
+        service.serve = [this](runtime::Accepted accepted) { return serve(accepted.descriptor); };
         service.connections_max = shape_.connections_max;
         // It cancels after half of it and gives up after the other half, which is so many looks of the monitor that
         // no stalls of the others last as long.

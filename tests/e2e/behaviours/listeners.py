@@ -2,14 +2,20 @@
 """Where the server listens: IPv4, IPv6, unix sockets, several at once."""
 
 import os
+import re
 import socket
+import stat
 
 from harness import check
-from harness.client import request
-from harness.configuration import configuration
+from harness.activation import passes
+from harness.client import Address, request
+from harness.configuration import configuration, listener
 from harness.registry import behaviour
+from harness.server import StartFailed
 
 IPV6 = configuration(listen=("[::1]:0",))
+ANY_IPV6 = configuration(listen=("[::]:0",))
+DUAL = configuration({"log.format": "json"}, listen=(listener("[::]:0", dual_stack=True),))
 
 
 def socket_path(t) -> str:
@@ -71,3 +77,96 @@ def several_listeners_are_served_by_one_server(t):
     check.equal(len(server.ports), 3, "ports")
     for address in server.addresses * 3:
         expect_served(t, address)
+
+
+def ipv4(server) -> Address:
+    return Address(f"http://127.0.0.1:{server.address.port}")
+
+
+def ipv6(server) -> Address:
+    return Address(f"http://[::1]:{server.address.port}")
+
+
+@behaviour(config=ANY_IPV6)
+def ipv6_alone_leaves_the_port_of_ipv4_to_others(t):
+    with socket.socket(socket.AF_INET) as other:
+        other.bind(("127.0.0.1", t.server.address.port))  # fails if it is taken
+    expect_served(t, ipv6(t.server))
+
+
+@behaviour(config=DUAL)
+def a_dual_stack_listener_takes_ipv4_and_logs_it_as_ipv4(t):
+    for address, name in ((ipv4(t.server), "127.0.0.1"), (ipv6(t.server), "::1")):
+        connection = t.connect(address)
+        connection.send(request("GET", f"/plaintext?over={name}"))
+        check.status(connection.read_reply(), 200)
+        line = t.server.wait_for_line(re.escape(f"over={name}"), "out")[0]
+        assert f'"remote_ip":"{name}","client_ip":"{name}"' in line, f"the address in {line}"
+
+
+@behaviour(own_server=True)
+def a_unix_socket_has_the_mode_that_is_asked_for_whatever_the_umask(t):
+    path = socket_path(t)
+    for mode, umask in (("0600", "000"), ("0666", "077"), ("660", "777")):
+        config = configuration(listen=(listener("unix:" + path, mode=mode),))
+        server = t.start(config, launcher=("sh", "-c", f'umask {umask}; exec "$0" "$@"'))
+        check.equal(oct(stat.S_IMODE(os.stat(path).st_mode)), oct(int(mode, 8)), "mode")
+        expect_served(t, server.address)
+        t.close_connections()
+        server.stop(t.limit(10))
+
+
+@behaviour(own_server=True)
+def sockets_passed_by_systemd_are_served_by_all_workers(t):
+    path = socket_path(t)
+    config = configuration(listen=("systemd",))
+    server = t.start(config, launcher=passes(web="listen=127.0.0.1", local=f"listen={path}"))
+    server.wait_for_line(r"listening on unix:")
+    addresses = [Address(f"unix:{path}"), server.address]
+    for address in addresses * 10:
+        expect_served(t, address)
+    t.close_connections()
+    server.stop(t.limit(10))
+    assert os.path.exists(path), "the socket file is systemd's, but was removed"
+
+
+@behaviour(own_server=True)
+def sockets_passed_by_systemd_are_found_by_name(t):
+    config = configuration(listen=("systemd:web", "systemd:admin"))
+    server = t.start(config, launcher=passes(admin="listen=127.0.0.2", web="listen=127.0.0.1"))
+    check.equal([address.sockaddr[0] for address in server.addresses], ["127.0.0.1", "127.0.0.2"])
+    for address in server.addresses:
+        expect_served(t, address)
+
+
+@behaviour(own_server=True)
+def a_passed_socket_that_no_listener_asks_for_is_named(t):
+    server = t.start(
+        configuration(listen=("systemd:web",)),
+        launcher=passes(web="listen=127.0.0.1", forgotten="listen=127.0.0.1"),
+    )
+    expect_served(t, server.address)
+    server.wait_for_line('the socket "forgotten" that systemd passed')
+
+
+def why_it_does_not_start(t, listen: tuple[str, ...], launcher: tuple[str, ...]) -> str:
+    try:
+        t.start(configuration(listen=listen), launcher=launcher)
+    except StartFailed as failed:
+        check.equal(failed.code, 1, "exit code")
+        return failed.output
+    raise AssertionError("it started")
+
+
+@behaviour(own_server=True)
+def passed_sockets_that_cannot_be_served_are_named_with_the_reason(t):
+    for listen, launcher, reason in (
+        (("systemd",), (), "no sockets were passed"),
+        (("systemd:web",), passes(admin="listen=127.0.0.1"), 'was passed; there are "admin"'),
+        (("systemd",), passes(web="bind=127.0.0.1"), '"web" (descriptor 3) does not listen'),
+        (("systemd",), passes(web="datagram=127.0.0.1"), '"web" (descriptor 3) is no stream socket'),
+        (("systemd:web", "systemd"), passes(web="listen=127.0.0.1"), "is another listener's already"),
+        (("systemd",), ("env", "LISTEN_PID=1", "LISTEN_FDS=1"), "no sockets were passed"),
+    ):
+        output = why_it_does_not_start(t, listen, launcher)
+        assert reason in output, f"{reason!r} is not said: {output}"

@@ -36,8 +36,8 @@ class Configuration:
     """Immutable, so that behaviours with equal configurations share a server."""
 
     settings: tuple[tuple[str, object], ...] = ()
-    listen: tuple[str, ...] = ("127.0.0.1:0",)
-    handlers: tuple[tuple[str, str], ...] = tuple(("/" + name, name) for name in _WORKLOAD)
+    listen: tuple = ("127.0.0.1:0",)  # addresses, or what listener() makes
+    handlers: tuple[tuple, ...] = tuple(("/" + name, name) for name in _WORKLOAD)
     root: str | None = "site"  # relative to the site folder's parent; None mounts no static route
     static_path: str = "/"
     more: str = ""  # TOML behind all that; in it and in settings {folder} is where the site lies
@@ -56,10 +56,16 @@ class Configuration:
             section, _, name = key.rpartition(".")
             sections.setdefault(section, []).append(f"{name} = {toml(value)}")
         parts = [f"[{section}]\n" + "\n".join(lines) for section, lines in sections.items()]
-        parts += [f"[[listen]]\naddress = {json.dumps(address)}" for address in self.listen]
+        for entry in self.listen:
+            options = (("address", entry),) if isinstance(entry, str) else entry
+            lines = [f"{name} = {json.dumps(value)}" for name, value in options]
+            parts.append("\n".join(["[[listen]]", *lines]))
         parts += [
-            f"[[route]]\npath = {json.dumps(path)}\nhandler = {json.dumps(handler)}"
-            for path, handler in self.handlers
+            "\n".join(
+                [f"[[route]]\npath = {json.dumps(path)}\nhandler = {json.dumps(handler)}"]
+                + [f"{name} = {json.dumps(value)}" for name, value in options]
+            )
+            for path, handler, *options in self.handlers  # options: ("deny", ("::1",))
         ]
         if self.root is not None:
             root = json.dumps(str(folder / self.root))
@@ -75,6 +81,11 @@ class Configuration:
 def configuration(settings: dict | None = None, **changes) -> Configuration:
     """The base with these settings ("limits.body_bytes": "64KiB") and other fields changed."""
     return Configuration(**changes).with_settings(settings or {})
+
+
+def listener(address: str = "127.0.0.1:0", **options) -> tuple:
+    """For Configuration.listen: an address with further options (mode="0660")."""
+    return tuple({"address": address, **options}.items())
 
 
 BASE = Configuration()

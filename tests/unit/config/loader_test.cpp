@@ -51,6 +51,43 @@ bool says(const std::string& report, std::string_view part) {
 
 }  // namespace
 
+TEST_CASE("An option of a listener that would do nothing there is a mistake") {
+    CHECK(problems("[[listen]]\naddress = \"unix:/run/x.sock\"\nmode = \"0660\"\n") == "none");
+    says(problems("[[listen]]\naddress = \"127.0.0.1:1\"\nmode = \"0660\"\n"),
+         ":3:1: error: listen.mode is for unix sockets only");
+    CHECK(problems("[[listen]]\naddress = \"[::]:1\"\ndual_stack = true\n") == "none");
+    says(problems("[[listen]]\naddress = \"127.0.0.1:1\"\ndual_stack = true\n"),
+         ":3:1: error: listen.dual_stack is for IPv6 addresses only");
+    CHECK(problems("[[listen]]\naddress = \"systemd:web\"\n") == "none");
+}
+
+TEST_CASE("The mode of a unix socket is three or four octal digits") {
+    const auto with_mode = [](const std::string& mode) {
+        return problems("[[listen]]\naddress = \"unix:/run/x.sock\"\nmode = " + mode + "\n");
+    };
+    for (const std::string right : {"\"0660\"", "\"600\"", "\"0777\"", "\"0000\""}) CHECK(with_mode(right) == "none");
+    for (const std::string wrong : {"\"0668\"", "\"1777\"", "\"\"", "\"06600\"", "\"rw\"", "\"-660\"", "660", "0o660"})
+        says(with_mode(wrong), ":3:8: error: listen.mode must be permissions in octal");
+}
+
+TEST_CASE("Trusted proxies are networks, and a wrong one is named with its reason") {
+    const auto config =
+        Folder("[proxies]\ntrusted = [\"10.0.0.0/8\", \"::1\", \"unix:\"]\nfield = \"forwarded\"\n").load();
+    REQUIRE(config);
+    CHECK(config->proxies.trusted.size() == 3);
+    CHECK(config->proxies.field == ForwardedField::forwarded);
+    says(problems("[proxies]\ntrusted = [\"10.0.0.1/8\"]\n"),
+         ":2:11: error: proxies.trusted must be a list of networks, as [\"10.0.0.0/8\", \"::1\", \"unix:\"] "
+         "(\"10.0.0.1/8\" has bits behind its prefix; 10.0.0.0/8 is the network, 10.0.0.1 the address), not ");
+    says(problems("[proxies]\ntrusted = \"10.0.0.0/8\"\n"), ":2:11: error: proxies.trusted must be a list of networks");
+}
+
+TEST_CASE("A PROXY header that nobody is trusted to send is a mistake") {
+    const std::string listen = "[[listen]]\naddress = \"127.0.0.1:1\"\nproxy_protocol = true\n";
+    says(problems(listen), "listen.proxy_protocol is on, but proxies.trusted is empty: nobody could connect");
+    CHECK(problems(listen + "[proxies]\ntrusted = [\"::1\"]\n") == "none");
+}
+
 TEST_CASE("An empty file is every default, and one listener") {
     const auto config = Folder("").load();
     REQUIRE(config);
@@ -182,6 +219,22 @@ TEST_CASE("Mistakes in sites are named") {
          "spindle.toml:4:8: error: route.path must be");
     says(problems("[[site]]\nhosts = [\"a.test\"]\ncors_origins = [\"*\"]\ncors_credentials = true\n"),
          "cors_credentials cannot be with the origin *");
+}
+
+TEST_CASE("A rate is a number of requests and a unit of time") {
+    const auto route = [](const std::string& rate) {
+        return "[[route]]\npath = \"/\"\nhandler = \"sleep\"\nrate_limit = \"" + rate + "\"\n";
+    };
+    const auto config = Folder(route("600/m")).load();
+    REQUIRE(config);
+    CHECK(config->routes[0].access.rate.requests == 600);
+    CHECK(config->routes[0].access.rate.period == 1min);
+    CHECK(dump(*config).find("rate_limit = \"600/m\"") != std::string::npos);
+    for (const char* wrong :
+         {"", "10", "0/s", "10/d", "-1/s", "10 /s", "10/s ", "1000001/s", "99999999999999999999/s"}) {
+        CAPTURE(wrong);
+        says(problems(route(wrong)), "route.rate_limit must be a number of requests from 1 to 1000000 and s, m or h");
+    }
 }
 
 TEST_CASE("Redirects and rewrites are checked") {

@@ -79,7 +79,7 @@ class Flows {
         for (std::size_t i = 0; i < flows_.size(); ++i) clients.push_back(connect());
         Service service;
         service.listeners = std::span(&listener, 1);
-        service.serve = [this](int descriptor) { return serve(descriptor); };
+        service.serve = [this](Accepted accepted) { return serve(accepted.descriptor); };
         service.drain_timeout = std::chrono::hours(1);
         REQUIRE(backend->run(service));
         for (const int client : clients) ::close(client);

@@ -18,6 +18,7 @@ namespace {
 AccessRecord record() {
     AccessRecord one;
     one.remote = "192.0.2.1";
+    one.client = "192.0.2.1";
     one.method = "GET";
     one.target = "/a?b";
     one.host = "example.org";

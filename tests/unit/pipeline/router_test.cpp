@@ -34,6 +34,29 @@ TEST_CASE("The longest match wins; only a path that ends in / takes its subtree"
     CHECK(found(Router({route("/a")}), "/ab") == "none");
 }
 
+TEST_CASE("A route admits whom it does not deny, and if it allows any, only these") {
+    const auto admits = [](const std::vector<std::string>& denied, const std::vector<std::string>& allowed,
+                           const PeerAddress& client) {
+        Route one = route("/");
+        for (const std::string& network : denied)
+            one.clients_denied.push_back(*spindle::config::parse_network(network));
+        for (const std::string& network : allowed)
+            one.clients_allowed.push_back(*spindle::config::parse_network(network));
+        return one.admits(client);
+    };
+    const PeerAddress ten = *PeerAddress::parse("10.0.0.1");
+    CHECK(admits({}, {}, ten));
+    CHECK_FALSE(admits({"10.0.0.0/8"}, {}, ten));
+    CHECK(admits({"11.0.0.0/8"}, {}, ten));
+    CHECK(admits({}, {"11.0.0.0/8", "10.0.0.0/8"}, ten));
+    CHECK_FALSE(admits({}, {"11.0.0.0/8"}, ten));
+    CHECK_FALSE(admits({"10.0.0.1"}, {"10.0.0.0/8"}, ten));
+    const PeerAddress unknown;
+    CHECK(admits({}, {}, unknown));
+    CHECK_FALSE(admits({"11.0.0.0/8"}, {}, unknown));
+    CHECK_FALSE(admits({}, {"0.0.0.0/0"}, unknown));
+}
+
 TEST_CASE("A route answers the methods that it allows") {
     const Router router({route("/echo", "POST"), route("/read")});
     Parameters parameters;

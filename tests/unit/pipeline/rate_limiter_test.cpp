@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "server/pipeline/rate_limit.hpp"
+#include "server/pipeline/rate_limiter.hpp"
 
 #include <doctest/doctest.h>
 
@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-using spindle::pipeline::RateLimit;
+using spindle::pipeline::RateLimiter;
 using namespace std::chrono_literals;
 
 namespace {
@@ -24,7 +24,7 @@ Client client(std::uint32_t number) {
 }
 
 /// How many of `times` requests at that time pass.
-unsigned passed(RateLimit& limit, std::uint32_t number, RateLimit::Time now, unsigned times) {
+unsigned passed(RateLimiter& limit, std::uint32_t number, RateLimiter::Time now, unsigned times) {
     unsigned count = 0;
     for (unsigned i = 0; i < times; ++i) count += limit.take(client(number), now) == 0s ? 1 : 0;
     return count;
@@ -33,7 +33,7 @@ unsigned passed(RateLimit& limit, std::uint32_t number, RateLimit::Time now, uns
 }  // namespace
 
 TEST_CASE("A burst passes, and then as many as the rate allows") {
-    RateLimit limit(10, 1s, 5);
+    RateLimiter limit(10, 1s, 5);
     CHECK(passed(limit, 1, 100s, 20) == 5);
     CHECK(passed(limit, 1, 100s + 99ms, 20) == 0);
     CHECK(passed(limit, 1, 100s + 100ms, 20) == 1);
@@ -42,7 +42,7 @@ TEST_CASE("A burst passes, and then as many as the rate allows") {
 }
 
 TEST_CASE("Whoever keeps to the rate is never refused, and asking too often does not push the next time away") {
-    RateLimit limit(100, 1s, 1);
+    RateLimiter limit(100, 1s, 1);
     for (int i = 0; i < 1000; ++i) CHECK(limit.take(client(1), 100s + i * 10ms) == 0s);
     CHECK(passed(limit, 1, 200s, 1000) == 1);
     CHECK(limit.take(client(1), 200s + 9ms) == 1ms);
@@ -50,7 +50,7 @@ TEST_CASE("Whoever keeps to the rate is never refused, and asking too often does
 }
 
 TEST_CASE("Who is refused is told how long to wait") {
-    RateLimit limit(1, 1min, 2);
+    RateLimiter limit(1, 1min, 2);
     CHECK(passed(limit, 1, 1000s, 5) == 2);
     CHECK(limit.take(client(1), 1000s) == 60s);
     CHECK(limit.take(client(1), 1015s) == 45s);
@@ -58,7 +58,7 @@ TEST_CASE("Who is refused is told how long to wait") {
 }
 
 TEST_CASE("Clients have allowances of their own, also beside many that ask too much") {
-    RateLimit limit(1, 1s, 1);
+    RateLimiter limit(1, 1s, 1);
     for (std::uint32_t number = 0; number < 1000; ++number) (void)passed(limit, number, 100s, 3);
     unsigned kept_out = 0;
     for (std::uint32_t number = 1'000'000; number < 1'001'000; ++number) kept_out += 1 - passed(limit, number, 100s, 1);
@@ -66,7 +66,7 @@ TEST_CASE("Clients have allowances of their own, also beside many that ask too m
 }
 
 TEST_CASE("Processes that were forked count together") {
-    RateLimit limit(1, 1h, 4);
+    RateLimiter limit(1, 1h, 4);
     const pid_t pid = ::fork();
     if (pid == 0) ::_exit(static_cast<int>(passed(limit, 1, 100s, 3)));
     int status = 0;

@@ -22,15 +22,15 @@
 
 namespace spindle::pipeline {
 
-class RateLimit {
+class RateLimiter {
   public:
     using Time = std::chrono::nanoseconds;  ///< of any clock that all processes share, as CLOCK_MONOTONIC
 
     /// `requests` in each `period`, and `burst` of them at once. Before processes are forked. Throws std::bad_alloc.
-    RateLimit(std::uint64_t requests, Time period, std::uint64_t burst);
-    ~RateLimit();
-    RateLimit(const RateLimit&) = delete;
-    RateLimit& operator=(const RateLimit&) = delete;
+    RateLimiter(std::uint64_t requests, Time period, std::uint64_t burst);
+    ~RateLimiter();
+    RateLimiter(const RateLimiter&) = delete;
+    RateLimiter& operator=(const RateLimiter&) = delete;
 
     /// Counts a request. Zero: it may pass; else how long the client should wait. Any thread of any process, lock-free.
     [[nodiscard]] Time take(std::span<const unsigned char> client, Time now) noexcept;

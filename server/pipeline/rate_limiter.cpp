@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "server/pipeline/rate_limit.hpp"
+#include "server/pipeline/rate_limiter.hpp"
 
 #include <algorithm>
 #include <array>
@@ -48,7 +48,7 @@ std::uint64_t siphash(const std::uint64_t (&key)[2], std::span<const unsigned ch
 
 }  // namespace
 
-RateLimit::RateLimit(std::uint64_t requests, Time period, std::uint64_t burst)
+RateLimiter::RateLimiter(std::uint64_t requests, Time period, std::uint64_t burst)
     : interval_(std::max<std::uint64_t>(1, static_cast<std::uint64_t>(period.count()) / requests)),
       tolerance_(interval_ * (std::max<std::uint64_t>(1, burst) - 1)),
       key_{} {
@@ -59,9 +59,9 @@ RateLimit::RateLimit(std::uint64_t requests, Time period, std::uint64_t burst)
     places_ = static_cast<Place*>(memory);  // zeros, which is a time long past
 }
 
-RateLimit::~RateLimit() { ::munmap(static_cast<void*>(places_), kRows * kPlaces * sizeof(Place)); }
+RateLimiter::~RateLimiter() { ::munmap(static_cast<void*>(places_), kRows * kPlaces * sizeof(Place)); }
 
-RateLimit::Time RateLimit::take(std::span<const unsigned char> client, Time time) noexcept {
+RateLimiter::Time RateLimiter::take(std::span<const unsigned char> client, Time time) noexcept {
     const auto now = static_cast<std::uint64_t>(time.count());
     const std::uint64_t hash = siphash(key_, client);
     const std::array<Place*, kRows> places{&place(0, hash), &place(1, hash)};

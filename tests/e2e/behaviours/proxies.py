@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Behind proxies: the PROXY protocol, and whom requests of trusted proxies are for."""
+
+import json
+import re
+import struct
+
+from harness import check
+from harness.client import Address, request
+from harness.configuration import configuration, listener
+from harness.registry import behaviour
+from harness.server import StartFailed
+
+JSON = {"log.format": "json", "timeouts.header": "1500ms"}
+TRUSTED = {**JSON, "proxies.trusted": ("127.0.0.0/8", "::1", "unix:")}
+PROXY = listener(proxy_protocol=True)
+PROXIED = configuration(TRUSTED, listen=(PROXY,))
+STRANGERS = configuration({**JSON, "proxies.trusted": ("127.0.0.2", "unix:")}, listen=(PROXY,))
+MIXED = configuration(TRUSTED, listen=("127.0.0.1:0", PROXY, "127.0.0.1:0"))
+BEHIND = configuration(TRUSTED)
+FORWARDED = configuration({**TRUSTED, "proxies.field": "forwarded"})
+COMBINED = configuration({"proxies.trusted": ("127.0.0.1",)})
+UNTRUSTED = configuration({**JSON, "proxies.trusted": ("127.0.0.2",)})
+
+LINE = b"PROXY TCP4 192.0.2.1 198.51.100.1 56324 443\r\n"
+LINE_IPV6 = b"PROXY TCP6 2001:db8::1 2001:db8::2 56324 443\r\n"
+
+
+def binary(command: int, family: int, rest: bytes) -> bytes:
+    """Version 2 of the header."""
+    return b"\r\n\r\n\0\r\nQUIT\n" + struct.pack("!BBH", command, family, len(rest)) + rest
+
+
+IPV4 = bytes([192, 0, 2, 2, 198, 51, 100, 1]) + struct.pack("!HH", 56324, 443)
+IPV6 = bytes.fromhex("20010db8") + bytes(11) + b"\x03" + bytes(20)
+TLVS = b"\x02\x00\x07spindle" + b"\x04\x00\x64" + bytes(100)
+
+HEADERS = (
+    ("line", LINE, "192.0.2.1"),
+    ("line6", LINE_IPV6, "2001:db8::1"),
+    ("unknown", b"PROXY UNKNOWN what ever\r\n", "127.0.0.1"),
+    ("binary", binary(0x21, 0x11, IPV4), "192.0.2.2"),
+    ("binary6", binary(0x21, 0x21, IPV6 + TLVS), "2001:db8::3"),
+    ("unspec", binary(0x21, 0x00, b"skipped"), "127.0.0.1"),
+    ("local", binary(0x20, 0x11, IPV4), "127.0.0.1"),
+    ("unix", binary(0x21, 0x31, bytes(216)), "unix"),
+)
+
+
+def logged(t, mark: str, count: int = 1) -> list[dict]:
+    pattern = re.escape(f"mark={mark}") + r"\b"
+    return [json.loads(line) for line in t.server.wait_for_line(pattern, "out", count)]
+
+
+def addresses(t, mark: str) -> tuple[str, str]:
+    entry = logged(t, mark)[0]
+    return entry["remote_ip"], entry["client_ip"]
+
+
+def expect_answers(connection, count: int = 1) -> None:
+    for _ in range(count):
+        check.equal(connection.read_reply().body, b"Hello, World!")
+
+
+def figure(t, name: str) -> int:
+    """Of the status page, asked for by a proxy's own connection."""
+    connection = t.connect()
+    connection.send(LINE + request("GET", "/status?format=json"))
+    value = connection.read_reply().json()["total"][name]
+    connection.close()
+    return value
+
+
+@behaviour(config=PROXIED)
+def a_proxy_header_says_whose_connection_it_is(t):
+    for name, header, source in HEADERS:
+        connection = t.connect()
+        connection.send(header + request("GET", f"/plaintext?mark={name}"))
+        expect_answers(connection)
+        check.equal(addresses(t, name), (source, source), name)
+
+
+@behaviour(config=PROXIED)
+def a_proxy_header_is_the_same_wherever_it_is_cut(t):
+    for name, header, source in HEADERS[:5:2]:
+        for cut in range(1, len(header), 7):
+            connection = t.connect()
+            connection.send(header[:cut])
+            connection.send(header[cut:] + request("GET", f"/plaintext?mark=cut-{name}-{cut}"))
+            expect_answers(connection)
+            check.equal(addresses(t, f"cut-{name}-{cut}")[0], source, f"{name} cut at {cut}")
+            connection.close()
+
+
+@behaviour(config=PROXIED)
+def a_proxy_header_may_come_byte_by_byte(t):
+    for name, header, source in HEADERS[:4:3]:
+        connection = t.connect()
+        connection.send_in_pieces(header + request("GET", f"/plaintext?mark=bytes-{name}"))
+        expect_answers(connection)
+        check.equal(addresses(t, f"bytes-{name}")[0], source, name)
+
+
+@behaviour(config=PROXIED)
+def a_proxy_header_counts_for_every_request_of_its_connection(t):
+    connection = t.connect()
+    connection.send(LINE + request("GET", "/plaintext?mark=all") * 3)
+    expect_answers(connection, 3)
+    connection.send(request("GET", "/sleep?ms=1&mark=all"))
+    check.status(connection.read_reply(), 200)
+    sources = {entry["remote_ip"] for entry in logged(t, "all", 4)}
+    check.equal(sources, {"192.0.2.1"}, "remote_ip of all requests")
+
+
+@behaviour(config=PROXIED)
+def a_proxy_header_alone_leaves_time_for_the_first_request(t):
+    connection = t.connect()
+    connection.send(LINE)
+    assert not connection.readable(0.1), "something came before the request"
+    connection.send(request("POST", "/echo?mark=later", body=b"body"))
+    check.equal(connection.read_reply("POST").body, b"body")
+    check.equal(addresses(t, "later")[0], "192.0.2.1")
+
+
+@behaviour(config=PROXIED)
+def a_second_proxy_header_is_no_request(t):
+    connection = t.connect()
+    connection.send(LINE + LINE)
+    check.status(connection.read_reply(), 400)
+    connection.expect_end()
+
+
+@behaviour(config=PROXIED)
+def what_does_not_begin_with_a_proxy_header_is_closed_without_a_word_and_counted(t):
+    wrong = (
+        request("GET", "/plaintext?mark=none"),
+        b"PROXY TCP4 192.0.2.1 198.51.100.1 56324 99999\r\n" + request("GET", "/plaintext?mark=none"),
+        b"PROXY UNKNOWN " + b"x" * 100,
+        binary(0x21, 0x21, IPV4) + request("GET", "/plaintext?mark=none"),
+        binary(0x21, 0x11, bytes(4081)),
+    )
+    before = figure(t, "proxy_headers_refused")
+    for data in wrong:
+        connection = t.connect()
+        connection.send(data)
+        connection.expect_end(reset_allowed=True)
+    check.equal(figure(t, "proxy_headers_refused") - before, len(wrong), "counted")
+    t.server.wait_for_line(
+        "connection from 127.0.0.1 closed: its PROXY header is malformed", "err", len(wrong)
+    )
+    assert "mark=none" not in "\n".join(t.server.lines("out")), "a request was answered"
+
+
+@behaviour(config=PROXIED)
+def a_proxy_header_that_is_late_or_cut_off_ends_the_connection_and_is_counted(t):
+    before = figure(t, "proxy_headers_refused")
+    silent, slow, cut = t.connect(), t.connect(), t.connect()
+    slow.send(LINE[:20])
+    cut.send(LINE[:20])
+    cut.half_close()
+    for connection in (silent, slow, cut):
+        connection.expect_end()
+    t.connect().close()  # looks whether somebody listens; not counted
+    check.equal(figure(t, "proxy_headers_refused") - before, 3, "counted")
+    t.server.wait_for_line("its PROXY header is late", "err", 2)
+    t.server.wait_for_line("its PROXY header is cut off", "err")
+
+
+@behaviour(config=STRANGERS, compare=False)
+def only_trusted_proxies_may_send_a_proxy_header(t):
+    for number in range(1, 4):
+        connection = t.connect()
+        connection.socket.settimeout(t.limit(5))
+        try:
+            connection.send(LINE + request("GET", "/plaintext?mark=stranger"))
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # it was closed before
+        connection.expect_end(reset_allowed=True)
+        t.server.wait_for_line(
+            "connection from 127.0.0.1 closed: it is not in proxies.trusted", "err", number
+        )
+    assert "mark=stranger" not in "\n".join(t.server.lines("out")), "a stranger was served"
+
+
+@behaviour(own_server=True)
+def a_unix_peer_may_be_trusted_and_untrusted_ones_are_counted(t):
+    path = t.bench.folder / f"proxied_{t.variant.backend}_{t.variant.workers}.sock"
+    config = configuration(
+        {"proxies.trusted": ("unix:",), "log.format": "json"},
+        listen=(PROXY, listener(f"unix:{path}", proxy_protocol=True)),
+    )
+    server = t.start(config)
+    for _ in range(3):
+        stranger = t.connect(server.addresses[0])
+        stranger.expect_end(reset_allowed=True)
+    proxy = t.connect(Address(f"unix:{path}"))
+    proxy.send(LINE + request("GET", "/status?format=json&mark=unix"))
+    check.equal(proxy.read_reply().json()["total"]["proxies_untrusted"], 3, "counted")
+    check.equal(addresses(t, "unix")[0], "192.0.2.1")
+
+
+@behaviour(config=MIXED)
+def each_connection_is_judged_by_the_listener_that_accepted_it(t):
+    for _ in range(4):
+        for address, proxied in zip(t.server.addresses, (False, True, False)):
+            connection = t.connect(address)
+            connection.send((LINE if proxied else b"") + request("GET", "/plaintext"))
+            expect_answers(connection)
+            connection = t.connect(address)
+            connection.send((b"" if proxied else LINE) + request("GET", "/plaintext"))
+            if not proxied:
+                check.status(connection.read_reply(), 400)
+            connection.expect_end(reset_allowed=True)
+
+
+@behaviour(own_server=True)
+def proxy_headers_that_nobody_may_send_are_a_mistake(t):
+    try:
+        t.start(configuration(listen=(PROXY,)))
+    except StartFailed as failed:
+        check.equal(failed.code, 78, "exit code")
+        assert "proxies.trusted is empty" in failed.output, failed.output
+    else:
+        raise AssertionError("it started")
+
+
+@behaviour(config=BEHIND)
+def a_trusted_peer_says_whom_it_asks_for(t):
+    fields = {"X-Forwarded-For": "192.0.2.66, 203.0.113.7, 127.0.0.9"}
+    fields["Forwarded"] = "for=192.0.2.67"
+    check.status(t.get("/plaintext?mark=believed", fields=fields), 200)
+    check.equal(addresses(t, "believed"), ("127.0.0.1", "203.0.113.7"))
+    check.status(t.get("/sleep?ms=1&mark=waits", fields=fields), 200)
+    check.equal(addresses(t, "waits"), ("127.0.0.1", "203.0.113.7"))
+    check.status(t.get("/plaintext?mark=plain"), 200)
+    check.equal(addresses(t, "plain"), ("127.0.0.1", "127.0.0.1"))
+    check.status(t.get("/plaintext?mark=junk", fields={"X-Forwarded-For": "192.0.2.66, x"}), 200)
+    check.equal(addresses(t, "junk"), ("127.0.0.1", "127.0.0.1"))
+
+
+@behaviour(config=FORWARDED)
+def forwarded_is_read_where_the_proxies_write_it(t):
+    fields = {"Forwarded": 'for=192.0.2.66, for="[2001:db8::7]:80";proto=https, for=127.0.0.9'}
+    fields["X-Forwarded-For"] = "192.0.2.67"
+    check.status(t.get("/plaintext?mark=forwarded", fields=fields), 200)
+    check.equal(addresses(t, "forwarded"), ("127.0.0.1", "2001:db8::7"))
+
+
+@behaviour(config=UNTRUSTED)
+def whoever_is_not_trusted_speaks_for_itself(t):
+    check.status(t.get("/plaintext?mark=self", fields={"X-Forwarded-For": "192.0.2.66"}), 200)
+    check.equal(addresses(t, "self"), ("127.0.0.1", "127.0.0.1"))
+
+
+@behaviour(config=COMBINED)
+def a_combined_line_has_the_client(t):
+    check.status(t.get("/plaintext?mark=combined", fields={"X-Forwarded-For": "192.0.2.66"}), 200)
+    line = t.server.wait_for_line("mark=combined", "out")[0]
+    assert line.startswith("192.0.2.66 - - ["), line
+
+
+@behaviour(config=PROXIED)
+def behind_a_proxy_header_its_source_is_the_peer_that_may_be_trusted(t):
+    trusted = b"PROXY TCP4 127.0.0.9 198.51.100.1 56324 443\r\n"
+    for mark, header, client in (("near", trusted, "203.0.113.7"), ("far", LINE, "192.0.2.1")):
+        connection = t.connect()
+        fields = {"X-Forwarded-For": "203.0.113.7"}
+        connection.send(header + request("GET", f"/plaintext?mark={mark}", fields=fields))
+        expect_answers(connection)
+        check.equal(addresses(t, mark)[1], client, mark)
