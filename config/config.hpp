@@ -141,6 +141,8 @@ struct Route {
     std::filesystem::path root;                ///< static: absolute, resolved against the config file's folder
     std::vector<std::string> index;            ///< static
     std::vector<std::string> precompressed{};  ///< static: content codings, the favourite first
+    std::vector<std::string> try_files{};      ///< static: templates of paths below the root, with {path}
+    bool autoindex = false;                    ///< static
     std::string to;                            ///< redirect, rewrite: a template
     std::uint16_t status = 0;                  ///< redirect, respond; 0: the handler's usual one
     std::string body;                          ///< respond

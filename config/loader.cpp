@@ -97,7 +97,9 @@ struct HandlersOption {
     std::string_view name;
     std::vector<std::string_view> handlers;
 };
-const std::array<HandlersOption, 7> kHandlersOptions{{{"root", {"static"}},
+const std::array<HandlersOption, 9> kHandlersOptions{{{"root", {"static"}},
+                                                      {"try_files", {"static"}},
+                                                      {"autoindex", {"static"}},
                                                       {"precompressed", {"static"}},
                                                       {"index", {"static"}},
                                                       {"to", {"redirect", "rewrite"}},

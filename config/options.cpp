@@ -432,6 +432,11 @@ bool is_route_path(std::string_view text) {
 bool is_template(std::string_view text) {
     return is_clean(text) && is_field_value(text) && text.find(' ') == text.npos && parse_template(text).has_value();
 }
+bool is_tried_path(std::string_view text) {
+    const auto parsed = parse_template(text);
+    return is_clean(text) && !text.starts_with('/') && parsed &&
+           std::ranges::all_of(*parsed, [](const auto& piece) { return !piece.is_variable || piece.text == "path"; });
+}
 bool is_origin(std::string_view text) {
     return text == "*" || (text.find("://") != text.npos && !text.ends_with('/') && is_field_value(text) &&
                            text.find_first_of(" ,") == text.npos);
@@ -677,6 +682,15 @@ std::vector<Option<Route>> make_route_options() {
         {"route", "index",
          texts<R>(MEMBER(index), R"(["index.html"])", "a list of file names, as [\"index.html\"]", is_file_name),
          "both", "For `static`: the files that answer for their folder, the first one that is there."},
+        {"route", "try_files",
+         texts<R>(MEMBER(try_files), "", "a list of paths below the root, as [\"{path}.html\", \"index.html\"]",
+                  is_tried_path),
+         "both",
+         "For `static`: what is sent in place of a file that is not there, the first one that is; {path} stands for "
+         "what "
+         "was asked for. [\"index.html\"] serves an application of one page."},
+        {"route", "autoindex", flag<R>(MEMBER(autoindex), false), "both",
+         "For `static`: whether a folder without index file shows its entries, as a page or as JSON."},
         {"route", "to",
          text<R>(MEMBER(to), "",
                  "a target, as \"https://example.org/users/{id}\"; {host}, {path}, {query} and {uri} "

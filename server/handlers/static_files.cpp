@@ -8,12 +8,15 @@
 #include <system_error>
 #include <vector>
 
+#include "config/text_template.hpp"
 #include "server/handlers/file_answer.hpp"
 #include "server/handlers/file_failure.hpp"
+#include "server/handlers/folder_listing.hpp"
 #include "server/handlers/representation.hpp"
 #include "server/handlers/static_root.hpp"
 #include "server/http/coding.hpp"
 #include "server/http/encoded_response.hpp"
+#include "server/http/percent.hpp"
 
 namespace spindle::handlers {
 
@@ -28,6 +31,8 @@ struct StaticRoute {
     StaticRoot root;
     std::string mounted_at;  ///< the route's path
     std::vector<std::string> index;
+    std::vector<config::TextTemplate> try_files;
+    bool autoindex;
     Offer offer;
 };
 
@@ -38,15 +43,10 @@ bool has_hidden_segment(std::string_view relative) noexcept {
 
 /// A target as the client sent it, made fit for Location: one leading slash, so that it names no other host.
 Response redirect_to_folder(const Request& request) {
+    std::string_view path = request.path;
+    path.remove_prefix(std::min(path.find_first_not_of('/'), path.size()));
     std::string location = "/";
-    for (const char c : std::string_view(request.path).substr(1)) {
-        const auto byte = static_cast<unsigned char>(c);
-        const bool plain =
-            std::isalnum(byte) != 0 || std::string_view("-._~/!$&'()*+,;=:@").find(c) != std::string_view::npos;
-        if (location == "/" && c == '/') continue;
-        if (plain) location += c;
-        else location += fmt::format("%{:02X}", byte);
-    }
+    http::append_encoded_path(location, path);
     location += '/';
     if (!request.query.empty()) location.append("?").append(request.query);
     Response response = Response::text(301, "moved to " + location + "\n");
@@ -66,28 +66,55 @@ task<Response> send(const StaticRoute& route, const Request& request, const std:
     co_return co_await answer_file(request, std::move(*chosen));
 }
 
-/// The first index file that is there. A folder without one is not found: its entries are nobody's business.
-task<Response> send_index(const StaticRoute& route, const Request& request, std::string folder) {
+/// The first index file that is there, else the folder's entries, if those are anybody's business.
+task<Response> send_folder(const StaticRoute& route, const Request& request, const std::string& folder) {
     for (const std::string& name : route.index) {
         const std::string path = folder + name;
         auto found = co_await route.root.find(path);
         if (found && !found->is_folder()) co_return co_await send(route, request, path, std::move(*found));
         if (!found && found.error() != ENOENT) co_return failed(found.error());
     }
+    if (!route.autoindex) co_return not_found();
+    const std::string opened = folder.empty() ? "." : folder;
+    auto found = co_await route.root.find(opened);
+    if (!found) co_return failed(found.error());
+    co_return co_await list_folder(request, std::move(*found));
+}
+
+/// `relative` is what the request asks for.
+task<Response> send_asked(const StaticRoute& route, const Request& request, const std::string& relative) {
+    if (relative.empty() || relative.ends_with('/')) co_return co_await send_folder(route, request, relative);
+    auto found = co_await route.root.find(relative);
+    if (!found) co_return failed(found.error());
+    if (found->is_folder()) co_return redirect_to_folder(request);
+    co_return co_await send(route, request, relative, std::move(*found));
+}
+
+std::string tried_path(const config::TextTemplate& text, std::string_view relative) {
+    if (relative.ends_with('/')) relative.remove_suffix(1);
+    std::string path;
+    for (const config::TemplatePiece& piece : text) path += piece.is_variable ? relative : piece.text;
+    return path;
+}
+
+/// What stands in for what is not there: the first of try_files that is.
+task<Response> send_instead(const StaticRoute& route, const Request& request, const std::string& relative) {
+    for (const config::TextTemplate& text : route.try_files) {
+        const std::string path = tried_path(text, relative);
+        auto found = co_await route.root.find(path);
+        if (found && !found->is_folder()) co_return co_await send(route, request, path, std::move(*found));
+    }
     co_return not_found();
 }
 
 task<Response> serve(std::shared_ptr<const StaticRoute> route, Request& request) {
-    std::string relative(request.path.substr(std::min(route->mounted_at.size(), request.path.size())));
+    const std::string relative(request.path.substr(std::min(route->mounted_at.size(), request.path.size())));
     if (relative.starts_with('/') || relative.find('\0') != relative.npos || has_hidden_segment(relative)) {
         co_return not_found();
     }
-    if (relative.empty() || relative.ends_with('/'))
-        co_return co_await send_index(*route, request, std::move(relative));
-    auto found = co_await route->root.find(relative);
-    if (!found) co_return failed(found.error());
-    if (found->is_folder()) co_return redirect_to_folder(request);
-    co_return co_await send(*route, request, relative, std::move(*found));
+    Response answer = co_await send_asked(*route, request, relative);
+    if (answer.status == 404 && !route->try_files.empty()) co_return co_await send_instead(*route, request, relative);
+    co_return answer;
 }
 
 }  // namespace
@@ -103,7 +130,10 @@ std::expected<pipeline::Handler, std::string> make_static_files(const config::Ro
     for (const std::string& name : route.precompressed) {
         if (const auto coding = http::coding_of(name)) offer.precompressed.push_back(*coding);
     }
-    auto mounted = std::make_shared<const StaticRoute>(std::move(*root), route.path, route.index, std::move(offer));
+    std::vector<config::TextTemplate> try_files;
+    for (const std::string& text : route.try_files) try_files.push_back(config::parse_template(text).value());
+    auto mounted = std::make_shared<const StaticRoute>(std::move(*root), route.path, route.index, std::move(try_files),
+                                                       route.autoindex, std::move(offer));
     return pipeline::CoroutineHandler([mounted](Request& request, Context&) { return serve(mounted, request); });
 }
 

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <ctime>
 
+#include "server/http/json_text.hpp"
 #include "server/pipeline/access_log.hpp"
 
 namespace spindle::pipeline {
@@ -38,23 +39,6 @@ void append_seconds(std::string& line, std::chrono::nanoseconds duration) {
     line.append(fraction, sizeof fraction);
 }
 
-/// Length of a well-formed UTF-8 sequence of two to four bytes at the start of `text` (RFC 3629), 0 if
-/// there is none. C1 controls (U+0080 to U+009F) count as malformed: terminals obey them.
-std::size_t utf8_sequence(std::string_view text) {
-    const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
-    const unsigned lead = byte(0);
-    const std::size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-    if (lead < 0xc2 || lead > 0xf4 || text.size() < length) return 0;
-    for (std::size_t at = 1; at < length; ++at) {
-        if ((byte(at) & 0xc0) != 0x80) return 0;
-    }
-    const unsigned second = byte(1);
-    const bool overlong = (lead == 0xe0 && second < 0xa0) || (lead == 0xf0 && second < 0x90);
-    const bool outside = (lead == 0xed && second > 0x9f) || (lead == 0xf4 && second > 0x8f);
-    const bool control = lead == 0xc2 && second < 0xa0;
-    return overlong || outside || control ? 0 : length;
-}
-
 /// As nginx does: quotes, backslashes, control bytes and all bytes above ASCII become \xHH.
 void append_escaped_combined(std::string& line, std::string_view text) {
     if (text.empty()) {
@@ -73,38 +57,10 @@ void append_escaped_combined(std::string& line, std::string_view text) {
     line.append(text, run);
 }
 
-/// Well-formed UTF-8 passes, any other byte becomes \u00HH, so that the line is always valid JSON.
-void append_escaped_json(std::string& line, std::string_view text) {
-    std::size_t run = 0;
-    for (std::size_t at = 0; at < text.size();) {
-        const auto byte = static_cast<unsigned char>(text[at]);
-        if (kClean[byte]) {
-            ++at;
-            continue;
-        }
-        if (byte >= 0x80) {
-            if (const std::size_t length = utf8_sequence(text.substr(at)); length != 0) {
-                at += length;
-                continue;
-            }
-        }
-        line.append(text, run, at - run);
-        if (byte == '"' || byte == '\\') {
-            const char escape[] = {'\\', static_cast<char>(byte)};
-            line.append(escape, sizeof escape);
-        } else {
-            const char escape[] = {'\\', 'u', '0', '0', kHex[byte >> 4], kHex[byte & 15]};
-            line.append(escape, sizeof escape);
-        }
-        run = ++at;
-    }
-    line.append(text, run);
-}
-
 /// `prefix` is the literal `,"name":"` that leads to the value.
 void append_member(std::string& line, std::string_view prefix, std::string_view value) {
     line.append(prefix);
-    append_escaped_json(line, value);
+    http::append_json_text(line, value);
     line.push_back('"');
 }
 
