@@ -82,11 +82,8 @@ int serve(const config::Config& config) {
     const auto on_ready = [&] { announce(config, *listeners); };
     if (processes == 1) return run(0, on_ready);
     const auto on_death = [&](unsigned number) { board.retire(number); };
-    return process::supervise({.processes = processes,
-                               .run = run,
-                               .on_death = on_death,
-                               .on_ready = on_ready,
-                               .reopen_logs = reopen_logs});
+    return process::supervise(
+        {.processes = processes, .run = run, .on_death = on_death, .on_ready = on_ready, .reopen_logs = reopen_logs});
 }
 
 }  // namespace

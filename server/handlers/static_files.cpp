@@ -131,6 +131,7 @@ std::expected<pipeline::Handler, std::string> make_static_files(const config::Ro
         if (const auto coding = http::coding_of(name)) offer.precompressed.push_back(*coding);
     }
     std::vector<config::TextTemplate> try_files;
+    try_files.reserve(route.try_files.size());
     for (const std::string& text : route.try_files) try_files.push_back(config::parse_template(text).value());
     auto mounted = std::make_shared<const StaticRoute>(std::move(*root), route.path, route.index, std::move(try_files),
                                                        route.autoindex, std::move(offer));

@@ -82,6 +82,7 @@ void join(std::vector<ByteRange>& ranges) {
         std::size_t place;
     };
     std::vector<Placed> sorted;
+    sorted.reserve(ranges.size());
     for (const ByteRange& range : ranges) sorted.push_back({range, sorted.size()});
     std::ranges::sort(sorted, {}, [](const Placed& placed) { return placed.range.first; });
 
