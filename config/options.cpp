@@ -307,6 +307,16 @@ Rule<Holder> inherited_flag(Member member) {
     return rule;
 }
 
+/// Of an option that some handlers have: the dump says it only where it is on.
+template <class Holder>
+Rule<Holder> shown_if_true(Rule<Holder> rule) {
+    rule.get = [get = rule.get](const Holder& holder) {
+        std::string text = get(holder);
+        return text == "true" ? text : std::string();
+    };
+    return rule;
+}
+
 bool is_token(std::string_view text) {
     constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
     return !text.empty() && std::ranges::all_of(text, [&](char c) {
@@ -689,7 +699,7 @@ std::vector<Option<Route>> make_route_options() {
          "For `static`: what is sent in place of a file that is not there, the first one that is; {path} stands for "
          "what "
          "was asked for. [\"index.html\"] serves an application of one page."},
-        {"route", "autoindex", flag<R>(MEMBER(autoindex), false), "both",
+        {"route", "autoindex", shown_if_true(flag<R>(MEMBER(autoindex), false)), "both",
          "For `static`: whether a folder without index file shows its entries, as a page or as JSON."},
         {"route", "to",
          text<R>(MEMBER(to), "",

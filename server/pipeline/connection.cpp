@@ -429,8 +429,12 @@ bool Connection<Stream>::wants_encoding(const Response& response) const noexcept
 
 template <class Stream>
 task<void> Connection<Stream>::encode(Response& response, const Route& route) {
-    const runtime::HandlerScope user_code(route.path.c_str());
-    co_await server_.compression()->encode(exchange_->request, response);
+    try {
+        const runtime::HandlerScope user_code(route.path.c_str());
+        co_await server_.compression()->encode(exchange_->request, response);
+    } catch (...) {  // it had no memory; then the body goes as it is
+        server_.report_handler_error(route.path);
+    }
 }
 
 template <class Stream>
