@@ -124,8 +124,7 @@ class Loader {
         const toml::value& file = parsed.unwrap();
         read_section("", file);
         if (file.contains("responses") && file.at("responses").is_table()) {
-            resolve_pages(config_.responses, file.at("responses"));
-            check_cors(config_.responses, file.at("responses"));
+            check_responses(config_.responses, file.at("responses"));
         }
     }
 
@@ -203,16 +202,19 @@ class Loader {
     }
 
     void read_array(const std::string& name, const toml::value& value) {
-        const bool tables = value.is_array() && std::ranges::all_of(value.as_array(), &toml::value::is_table);
-        if (!tables) {
-            report_.add(place_of_key(name, value), fmt::format("each {0} is a table of its own, below [[{0}]]", name));
-            return;
-        }
-        for (const toml::value& item : value.as_array()) {
+        const std::string rule = fmt::format("each {0} is a table of its own, below [[{0}]]", name);
+        for (const toml::value& item : tables_of(name, value, rule)) {
             if (name == "listen") read_listen(item);
             else if (name == "site") read_site(item);
             else read_route(item, config_.routes);
         }
+    }
+
+    /// Of an array of tables. Anything else is reported, and none.
+    toml::array tables_of(const std::string& name, const toml::value& value, const std::string& rule) {
+        if (value.is_array() && std::ranges::all_of(value.as_array(), &toml::value::is_table)) return value.as_array();
+        report_.add(place_of_key(name, value), rule);
+        return {};
     }
 
     template <class Holder>
@@ -255,8 +257,7 @@ class Loader {
         Site site = default_site();
         read_item(item, site_options(), site, "route");
         resolve_auth_file(site.access, item);
-        resolve_pages(site.responses, item);
-        check_cors(site.responses, item);
+        check_responses(site.responses, item);
         if (!item.contains("hosts") || (item.at("hosts").is_array() && item.at("hosts").size() == 0)) {
             report_.add(place_of(item), fmt::format("site.hosts is missing: {}",
                                                     find_option(site_options(), "site", "hosts")->rule.allowed));
@@ -266,13 +267,8 @@ class Loader {
                 report_.add(place_of(item.at("hosts")), fmt::format("site.hosts has {}, which is there already", host));
         }
         if (item.contains("route")) {
-            const toml::value& routes = item.at("route");
-            const bool tables = routes.is_array() && std::ranges::all_of(routes.as_array(), &toml::value::is_table);
-            if (!tables) {
-                report_.add(place_of_key("route", routes), "each route of a site is a table below [[site.route]]");
-            } else {
-                for (const toml::value& route : routes.as_array()) read_route(route, site.routes);
-            }
+            const char* rule = "each route of a site is a table below [[site.route]]";
+            for (const toml::value& route : tables_of("route", item.at("route"), rule)) read_route(route, site.routes);
         }
         config_.sites.push_back(std::move(site));
     }
@@ -289,8 +285,7 @@ class Loader {
             report_.add(place_of(item.at("path")), fmt::format("route.path {} is there twice", route.path));
         }
         resolve_auth_file(route.access, item);
-        resolve_pages(route.responses, item);
-        check_cors(route.responses, item);
+        check_responses(route.responses, item);
         check_handler(item, route);
         routes.push_back(std::move(route));
     }
@@ -357,15 +352,16 @@ class Loader {
         }
     }
 
-    /// Makes their files absolute, and sees that they can be read.
-    void resolve_pages(ResponseRules& rules, const toml::value& table) {
+    void check_responses(ResponseRules& rules, const toml::value& table) {
         for (ErrorPage& page : rules.error_pages) page.file = readable(page.file, "error_pages", table);
+        check_cors(rules, table);
     }
 
     void resolve_auth_file(Access& access, const toml::value& table) {
         if (!access.auth_file.empty()) access.auth_file = readable(access.auth_file, "auth_file", table);
     }
 
+    /// Absolute; reported if it cannot be read.
     std::filesystem::path readable(const std::filesystem::path& file, const char* option, const toml::value& table) {
         std::filesystem::path absolute = resolved(file);
         if (::faccessat(AT_FDCWD, absolute.c_str(), R_OK, AT_EACCESS) != 0) {

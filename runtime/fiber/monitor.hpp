@@ -11,7 +11,7 @@
 // sooner than what it waits for.
 //
 // How often it looks. Every kLook while something was suspicious or some machine is away, so that a hand-off is
-// at most that late; else every `handoff_after`; not at all
+// at most that late; else every `handoff_after`, but at least every kRestMax, for it leads the drain too; not at all
 // while every processor sleeps and nobody is away.
 #pragma once
 
@@ -35,7 +35,7 @@ class Monitor {
   private:
     using Clock = std::chrono::steady_clock;
     static constexpr std::chrono::microseconds kLook{100};
-    static constexpr std::chrono::milliseconds kRestMax{10};      ///< since it also leads the drain
+    static constexpr std::chrono::milliseconds kRestMax{10};
     static constexpr std::chrono::milliseconds kWatchfulFor{10};  ///< after something happened
     static constexpr int kUnneededAfter = 10;
     static constexpr std::chrono::milliseconds kKickEvery{1};

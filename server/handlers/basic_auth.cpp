@@ -102,19 +102,13 @@ class Users {
         auto hash_it = [&given, &hash] { return hashes_to(given.password, hash); };
         const auto same = co_await runtime::blocking(hash_it);
         hashing_.release();
-        if (!same) co_return Answer(std::unexpect, busy());
+        if (!same) co_return Answer(std::unexpect, Response::busy("too much to do to look at passwords\n"));
         if (user == nullptr || !*same) co_return Answer(false);
         remember(*user, given.password);
         co_return Answer(true);
     }
 
   private:
-    static Response busy() {
-        Response response = Response::text(503, "too much to do to look at passwords\n");
-        response.set("Retry-After", "1");
-        return response;
-    }
-
     User* find(const std::string& name) {
         const auto found = std::ranges::find(users_, name, &User::name);
         return found == users_.end() ? nullptr : &*found;

@@ -15,11 +15,7 @@ Response failed(int error) {
         case EPERM: return Response::text(403, "forbidden\n");
         case EMFILE:
         case ENFILE:
-        case ENOMEM: {
-            Response busy = Response::text(503, "too many open files\n");
-            busy.set("Retry-After", "1");
-            return busy;
-        }
+        case ENOMEM: return Response::busy("too many open files\n");
         case EIO: return Response::text(500, "the file cannot be read\n");
         default: return not_found();  // also ENAMETOOLONG, ENOTDIR, ELOOP, EXDEV (outside the root)
     }

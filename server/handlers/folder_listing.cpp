@@ -22,7 +22,7 @@
 
 #include "runtime/io.hpp"
 #include "server/handlers/file_failure.hpp"
-#include "server/http/json_text.hpp"
+#include "server/http/escape.hpp"
 #include "server/http/percent.hpp"
 
 namespace spindle::handlers {
@@ -218,11 +218,7 @@ bool wants_json(const Request& request) {
 task<Response> list_folder(const Request& request, OpenFile folder) {
     auto read = [&folder] { return read_entries(std::move(folder.descriptor)); };
     auto entries = co_await runtime::blocking(read);
-    if (!entries) {
-        Response busy = Response::text(503, "too much to do to read the folder\n");
-        busy.set("Retry-After", "1");
-        co_return busy;
-    }
+    if (!entries) co_return Response::busy("too much to do to read the folder\n");
     if (entries->error != 0) co_return failed(entries->error);
     const Order order = order_of(request);
     sort(entries->list, order);

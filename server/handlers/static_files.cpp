@@ -126,10 +126,7 @@ std::expected<pipeline::Handler, std::string> make_static_files(const config::Ro
         return std::unexpected(
             fmt::format("root {}: {}", route.root.string(), std::generic_category().message(root.error())));
     }
-    Offer offer{.precompressed = {}, .encoder = std::move(encoder)};
-    for (const std::string& name : route.precompressed) {
-        if (const auto coding = http::coding_of(name)) offer.precompressed.push_back(*coding);
-    }
+    Offer offer{.precompressed = http::codings_of(route.precompressed), .encoder = std::move(encoder)};
     std::vector<config::TextTemplate> try_files;
     try_files.reserve(route.try_files.size());
     for (const std::string& text : route.try_files) try_files.push_back(config::parse_template(text).value());

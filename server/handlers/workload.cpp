@@ -127,11 +127,7 @@ task<Response> offload(Request& request, Context&) {
     const auto work = [milliseconds = *milliseconds] { block_thread(milliseconds); };
     const auto result = co_await runtime::blocking(work);
     if (!result && result.error().code != EAGAIN) co_return pipeline::unfinished(result.error());
-    if (!result) {
-        Response busy = Response::text(503, "too much blocking work is waiting already\n");
-        busy.set("Retry-After", "1");
-        co_return busy;
-    }
+    if (!result) co_return Response::busy("too much blocking work is waiting already\n");
     co_return done("blocked a thread of the pool", *milliseconds, kMilliseconds.unit);
 }
 

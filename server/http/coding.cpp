@@ -3,24 +3,12 @@
 
 #include <algorithm>
 
+#include "server/http/text.hpp"
+
 namespace spindle::http {
 namespace {
 
 constexpr std::array<std::string_view, 4> kNames{"identity", "gzip", "br", "zstd"};
-constexpr std::string_view kSpace = " \t";
-
-std::string_view trimmed(std::string_view text) noexcept {
-    text.remove_prefix(std::min(text.find_first_not_of(kSpace), text.size()));
-    return text.substr(0, text.find_last_not_of(kSpace) + 1);
-}
-
-/// Takes what is before `mark` off the front of `text`.
-std::string_view take_until(std::string_view& text, char mark) noexcept {
-    const std::string_view taken = text.substr(0, text.find(mark));
-    text.remove_prefix(std::min(taken.size() + 1, text.size()));
-    return trimmed(taken);
-}
-
 /// In thousandths (section 12.4.2); what is none is 0: whoever cannot be understood has not accepted.
 unsigned read_weight(std::string_view text) noexcept {
     if (text.empty() || text.size() > 5 || (text[0] != '0' && text[0] != '1')) return 0;
@@ -82,6 +70,14 @@ std::optional<Coding> coding_of(std::string_view name) noexcept {
     const auto found = std::ranges::find_if(kNames, [&](std::string_view known) { return iequals(name, known); });
     if (found == kNames.end()) return std::nullopt;
     return static_cast<Coding>(found - kNames.begin());
+}
+
+std::vector<Coding> codings_of(std::span<const std::string> names) {
+    std::vector<Coding> codings;
+    for (const std::string& name : names) {
+        if (const auto coding = coding_of(name)) codings.push_back(*coding);
+    }
+    return codings;
 }
 
 Codings acceptable(const Request& request, std::span<const Coding> offered) noexcept {

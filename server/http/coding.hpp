@@ -8,7 +8,9 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "server/http/request.hpp"
 
@@ -21,6 +23,9 @@ enum class Coding : std::uint8_t { identity, gzip, br, zstd };
 
 /// Case-insensitive; x-gzip is gzip. Empty for any other.
 [[nodiscard]] std::optional<Coding> coding_of(std::string_view name) noexcept;
+
+/// Of names as the configuration has them; others are left out.
+[[nodiscard]] std::vector<Coding> codings_of(std::span<const std::string> names);
 
 /// Codings, the best first; each at most once.
 class Codings {

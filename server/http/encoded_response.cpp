@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "server/http/text.hpp"
+
 namespace spindle::http {
 namespace {
 
@@ -12,19 +14,10 @@ auto find(auto& fields, std::string_view name) noexcept {
 
 }  // namespace
 
-std::optional<std::string_view> field_of(const Response& response, std::string_view name) noexcept {
-    const auto found = find(response.fields, name);
-    if (found == response.fields.end()) return std::nullopt;
-    return found->value;
-}
-
 bool varies_by_encoding(const Response& response) noexcept {
-    std::string_view list = field_of(response, "vary").value_or("");
+    std::string_view list = response.field("vary").value_or("");
     while (!list.empty()) {
-        std::string_view item = list.substr(0, list.find(','));
-        list.remove_prefix(std::min(item.size() + 1, list.size()));
-        while (item.starts_with(' ')) item.remove_prefix(1);
-        while (item.ends_with(' ')) item.remove_suffix(1);
+        const std::string_view item = take_until(list, ',');
         if (item == "*" || iequals(item, "accept-encoding")) return true;
     }
     return false;
@@ -41,7 +34,7 @@ void mark_encoded(Response& response, Coding coding) {
     response.set("Content-Encoding", to_string(coding));
     const auto etag = find(response.fields, "etag");
     if (etag != response.fields.end() && !etag->value.starts_with("W/")) etag->value.insert(0, "W/");
-    std::erase_if(response.fields, [](const ResponseField& field) { return iequals(field.name, "accept-ranges"); });
+    response.remove("accept-ranges");
 }
 
 }  // namespace spindle::http

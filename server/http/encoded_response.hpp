@@ -3,16 +3,10 @@
 // What the fields of a response say about its content coding. Pure.
 #pragma once
 
-#include <optional>
-#include <string_view>
-
 #include "server/http/coding.hpp"
 #include "server/http/response.hpp"
 
 namespace spindle::http {
-
-/// The first field of that name, case-insensitive.
-[[nodiscard]] std::optional<std::string_view> field_of(const Response& response, std::string_view name) noexcept;
 
 /// Vary: Accept-Encoding, beside what Vary says already.
 void vary_by_encoding(Response& response);

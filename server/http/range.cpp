@@ -7,18 +7,12 @@
 
 #include "server/http/conditional.hpp"
 #include "server/http/date.hpp"
+#include "server/http/text.hpp"
 
 namespace spindle::http {
 namespace {
 
 constexpr std::string_view kUnit = "bytes=";
-constexpr std::string_view kSpace = " \t";
-
-std::string_view trimmed(std::string_view text) noexcept {
-    text.remove_prefix(std::min(text.find_first_not_of(kSpace), text.size()));
-    return text.substr(0, text.find_last_not_of(kSpace) + 1);
-}
-
 /// Digits only; a number that no file reaches is as good as the largest.
 std::optional<std::uint64_t> position(std::string_view digits) noexcept {
     if (digits.empty() || !std::ranges::all_of(digits, [](char c) { return c >= '0' && c <= '9'; })) return {};
@@ -63,10 +57,9 @@ Spec read_spec(std::string_view spec, std::uint64_t size) noexcept {
 RangeDecision read_list(std::string_view list, std::uint64_t size) {
     RangeDecision decision;
     while (!list.empty()) {
-        const std::string_view item = list.substr(0, list.find(','));
-        list.remove_prefix(std::min(item.size() + 1, list.size()));
-        if (trimmed(item).empty()) continue;  // section 5.6.1.2
-        const Spec spec = read_spec(trimmed(item), size);
+        const std::string_view item = take_until(list, ',');
+        if (item.empty()) continue;  // section 5.6.1.2
+        const Spec spec = read_spec(item, size);
         if (spec.kind == RangeKind::whole) return {};
         if (spec.kind == RangeKind::partial) decision.ranges.push_back(spec.range);
         else if (decision.kind == RangeKind::whole) decision.kind = RangeKind::unsatisfiable;

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -79,11 +80,22 @@ struct Response {
         return *this;
     }
 
+    /// The first field of that name, case-insensitive.
+    [[nodiscard]] std::optional<std::string_view> field(std::string_view name) const noexcept;
+    /// Every field of that name.
+    void remove(std::string_view name) noexcept;
+
     static Response text(std::uint16_t status, std::string body) {
         Response response;
         response.status = status;
         response.content_type = "text/plain; charset=utf-8";
         response.body = std::move(body);
+        return response;
+    }
+    /// 503: something is used up for the moment.
+    static Response busy(std::string body) {
+        Response response = text(503, std::move(body));
+        response.set("Retry-After", "1");
         return response;
     }
 };

@@ -98,10 +98,16 @@ bool append_head(std::string& out, const Response& response, const HeadOptions& 
     return true;
 }
 
+std::optional<std::string_view> bytes_in_memory(const Response& response) noexcept {
+    if (const auto* text = std::get_if<std::string_view>(&response.body)) return *text;
+    if (const auto* owned = std::get_if<std::string>(&response.body)) return *owned;
+    if (const auto* shared = std::get_if<SharedBytes>(&response.body)) return **shared;
+    if (std::holds_alternative<std::monostate>(response.body)) return std::string_view();
+    return std::nullopt;
+}
+
 std::uint64_t body_length(const Response& response) noexcept {
-    if (const auto* text = std::get_if<std::string_view>(&response.body)) return text->size();
-    if (const auto* owned = std::get_if<std::string>(&response.body)) return owned->size();
-    if (const auto* shared = std::get_if<SharedBytes>(&response.body)) return (*shared)->size();
+    if (const auto bytes = bytes_in_memory(response)) return bytes->size();
     if (const auto* file = std::get_if<FileBody>(&response.body)) return file->length;
     if (const auto* pieces = std::get_if<std::unique_ptr<FilePieces>>(&response.body)) return (*pieces)->length;
     return 0;

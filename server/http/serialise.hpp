@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -32,6 +33,9 @@ struct HeadOptions {
 [[nodiscard]] constexpr bool is_bodiless(std::uint16_t status) noexcept {
     return status < 200 || status == 204 || status == 304;
 }
+
+/// A body that lies in memory whole, empty ones too; nothing for files and streams.
+[[nodiscard]] std::optional<std::string_view> bytes_in_memory(const Response& response) noexcept;
 
 /// Of a body of known length; 0 for a stream.
 [[nodiscard]] std::uint64_t body_length(const Response& response) noexcept;

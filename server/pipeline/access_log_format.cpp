@@ -1,27 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How a line of the access log looks. Pure functions over text; copies clean runs at once, because
-// nearly all bytes of nearly all requests are clean.
-#include <array>
+// How a line of the access log looks. Pure functions over text.
 #include <charconv>
 #include <cstdio>
 #include <ctime>
 
-#include "server/http/json_text.hpp"
+#include "server/http/escape.hpp"
 #include "server/pipeline/access_log.hpp"
 
 namespace spindle::pipeline {
 
 namespace {
-
-constexpr char kHex[] = "0123456789abcdef";
-
-constexpr std::array<bool, 256> printable_ascii() {
-    std::array<bool, 256> clean{};
-    for (unsigned byte = 0x20; byte < 0x7f; ++byte) clean[byte] = byte != '"' && byte != '\\';
-    return clean;
-}
-constexpr std::array<bool, 256> kClean = printable_ascii();
 
 void append_number(std::string& line, std::uint64_t value) {
     char digits[20];
@@ -37,24 +26,6 @@ void append_seconds(std::string& line, std::chrono::nanoseconds duration) {
     std::uint64_t rest = micros % 1'000'000;
     for (int place = 6; place > 0; --place, rest /= 10) fraction[place] = static_cast<char>('0' + rest % 10);
     line.append(fraction, sizeof fraction);
-}
-
-/// As nginx does: quotes, backslashes, control bytes and all bytes above ASCII become \xHH.
-void append_escaped_combined(std::string& line, std::string_view text) {
-    if (text.empty()) {
-        line.push_back('-');
-        return;
-    }
-    std::size_t run = 0;
-    for (std::size_t at = 0; at < text.size(); ++at) {
-        const auto byte = static_cast<unsigned char>(text[at]);
-        if (kClean[byte]) continue;
-        line.append(text, run, at - run);
-        const char escape[] = {'\\', 'x', kHex[byte >> 4], kHex[byte & 15]};
-        line.append(escape, sizeof escape);
-        run = at + 1;
-    }
-    line.append(text, run);
 }
 
 /// `prefix` is the literal `,"name":"` that leads to the value.
@@ -88,12 +59,12 @@ std::string_view trace_id(std::string_view traceparent) {
 }  // namespace
 
 void append_combined(std::string& line, const AccessRecord& record, std::string_view stamp) {
-    append_escaped_combined(line, record.client);
+    http::append_log_text(line, record.client);
     line.append(" - - [").append(stamp).append("] \"");
-    append_escaped_combined(line, record.method);
+    http::append_log_text(line, record.method);
     if (!record.method.empty()) {  // else no request line was understood: "-" alone
         line.push_back(' ');
-        append_escaped_combined(line, record.target);
+        http::append_log_text(line, record.target);
         line.push_back(' ');
         line.append(record.version);
     }
@@ -102,9 +73,9 @@ void append_combined(std::string& line, const AccessRecord& record, std::string_
     line.push_back(' ');
     append_number(line, record.bytes_out);
     line.append(" \"");
-    append_escaped_combined(line, record.referer);
+    http::append_log_text(line, record.referer);
     line.append("\" \"");
-    append_escaped_combined(line, record.user_agent);
+    http::append_log_text(line, record.user_agent);
     line.append("\"\n");
 }
 

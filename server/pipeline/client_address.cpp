@@ -4,15 +4,13 @@
 #include <algorithm>
 #include <optional>
 
+#include "server/http/text.hpp"
+
 namespace spindle::pipeline {
 namespace {
 
-constexpr std::string_view kBlank = " \t";
-
-std::string_view trimmed(std::string_view text) noexcept {
-    text.remove_prefix(std::min(text.find_first_not_of(kBlank), text.size()));
-    return text.substr(0, text.find_last_not_of(kBlank) + 1);
-}
+using http::kBlank;
+using http::trimmed;
 
 /// "http" or "https" of static life, or "".
 std::string_view scheme_of(std::string_view text) noexcept {
@@ -64,9 +62,7 @@ class Walk {
 
 void walk_list(Walk& walk, std::string_view list) noexcept {
     while (!list.empty()) {
-        const std::size_t comma = std::min(list.find(','), list.size());
-        const std::string_view item = trimmed(list.substr(0, comma));
-        list.remove_prefix(std::min(comma + 1, list.size()));
+        const std::string_view item = http::take_until(list, ',');
         if (item.empty()) continue;
         if (const auto address = parse_node(item)) walk.pass(*address, "");
         else walk.pass_unreadable();

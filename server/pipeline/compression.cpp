@@ -8,6 +8,7 @@
 #include "runtime/io.hpp"
 #include "server/http/encode.hpp"
 #include "server/http/encoded_response.hpp"
+#include "server/http/serialise.hpp"
 
 namespace spindle::pipeline {
 
@@ -17,16 +18,13 @@ using http::Response;
 
 namespace {
 
-/// Empty for what is not in memory.
 std::string_view bytes_of(const Response& response) noexcept {
-    if (const auto* text = std::get_if<std::string_view>(&response.body)) return *text;
-    if (const auto* owned = std::get_if<std::string>(&response.body)) return *owned;
-    return {};
+    return http::bytes_in_memory(response).value_or(std::string_view());
 }
 
 bool forbids_transforming(const Response& response) noexcept {
     constexpr std::string_view kWord = "no-transform";
-    const std::string_view list = http::field_of(response, "cache-control").value_or("");
+    const std::string_view list = response.field("cache-control").value_or("");
     for (std::size_t at = 0; at + kWord.size() <= list.size(); ++at) {
         if (http::iequals(list.substr(at, kWord.size()), kWord)) return true;
     }
@@ -46,10 +44,8 @@ void replace_body(Response& response, Coding coding, std::optional<std::string> 
 
 }  // namespace
 
-Compression::Compression(const config::Compression& options) : types_(options.types), bytes_min_(options.min_bytes) {
-    for (const std::string& name : options.encodings) {
-        if (const auto coding = http::coding_of(name)) codings_.push_back(*coding);
-    }
+Compression::Compression(const config::Compression& options)
+    : codings_(http::codings_of(options.encodings)), types_(options.types), bytes_min_(options.min_bytes) {
     std::ranges::sort(types_);
 }
 
@@ -62,13 +58,10 @@ bool Compression::fits(std::string_view content_type, std::uint64_t bytes) const
 
 bool Compression::concerns(const Response& response) const noexcept {
     const std::size_t bytes = bytes_of(response).size();
-    if (bytes == 0 || response.status < 200 || response.status == 204 || response.status == 206 ||
-        response.status == 304) {
-        return false;
-    }
+    if (bytes == 0 || http::is_bodiless(response.status) || response.status == 206) return false;
     const std::string_view type =
-        response.content_type.empty() ? http::field_of(response, "content-type").value_or("") : response.content_type;
-    return fits(type, bytes) && !http::field_of(response, "content-encoding") && !http::varies_by_encoding(response) &&
+        response.content_type.empty() ? response.field("content-type").value_or("") : response.content_type;
+    return fits(type, bytes) && !response.field("content-encoding") && !http::varies_by_encoding(response) &&
            !forbids_transforming(response);
 }
 

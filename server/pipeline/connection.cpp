@@ -11,6 +11,7 @@
 #include "server/http/proxy_header.hpp"
 #include "server/pipeline/connection_body.hpp"
 #include "server/pipeline/connection_scope.hpp"
+#include "server/pipeline/connection_send.hpp"
 #include "server/pipeline/rate_limiter.hpp"
 #include "server/pipeline/server.hpp"
 
@@ -22,17 +23,6 @@ namespace {
 constexpr std::uint16_t kClientClosedRequest = 499;
 
 std::uint64_t now() noexcept { return runtime::current_worker().reactor().now(); }
-
-// A body of known length that can stand behind its head in one send.
-std::optional<std::string_view> small_body(const Response& response, std::size_t bytes_max) noexcept {
-    std::string_view body;
-    if (const auto* text = std::get_if<std::string_view>(&response.body)) body = *text;
-    else if (const auto* owned = std::get_if<std::string>(&response.body)) body = *owned;
-    else if (const auto* shared = std::get_if<http::SharedBytes>(&response.body)) body = **shared;
-    else if (!std::holds_alternative<std::monostate>(response.body)) return std::nullopt;
-    if (body.size() > bytes_max) return std::nullopt;
-    return body;
-}
 
 }  // namespace
 
@@ -344,8 +334,8 @@ typename Connection<Stream>::Next Connection<Stream>::refuse(std::uint16_t statu
 template <class Stream>
 task<typename Connection<Stream>::Next> Connection<Stream>::answer_slowly() {
     RequestBody body(*this, std::string_view(exchange_->input).substr(exchange_->parser.head_bytes()));
-    const Route* route = exchange_->to.route;
-    if (!answer_without_waiting(route)) {
+    if (!answer_without_waiting()) {
+        const Route* route = exchange_->to.route;
         Context context = context_of(*route, body);
         try {
             const runtime::HandlerScope user_code(context.route);
@@ -361,12 +351,13 @@ task<typename Connection<Stream>::Next> Connection<Stream>::answer_slowly() {
             answer_handler_error(*route);
         }
     }
-    co_return co_await send_answer(body, route);
+    co_return co_await send_answer(body);
 }
 
 /// False: a coroutine has to be asked.
 template <class Stream>
-bool Connection<Stream>::answer_without_waiting(const Route* route) {
+bool Connection<Stream>::answer_without_waiting() {
+    const Route* route = exchange_->to.route;
     std::unique_ptr<Response>& response = exchange_->response;
     if (response != nullptr) return true;
     if (!has_handler()) {
@@ -384,7 +375,8 @@ void Connection<Stream>::answer_handler_error(const Route& route) {
 }
 
 template <class Stream>
-task<typename Connection<Stream>::Next> Connection<Stream>::send_answer(RequestBody& body, const Route* route) {
+task<typename Connection<Stream>::Next> Connection<Stream>::send_answer(RequestBody& body) {
+    const Route* route = exchange_->to.route;
     Response& response = *exchange_->response;
     if (stream_.peer_gone(runtime::Heed::reset_and_half_close)) {
         log(kClientClosedRequest, 0);
@@ -435,149 +427,6 @@ task<void> Connection<Stream>::encode(Response& response, const Route& route) {
     } catch (...) {  // it had no memory; then the body goes as it is
         server_.report_handler_error(route.path);
     }
-}
-
-template <class Stream>
-task<bool> Connection<Stream>::send_response(Response& response, bool keep_alive) {
-    if (small_body(response, kInlineBodyMax)) {
-        const bool valid = append_small(response, keep_alive);
-        const bool flushed = co_await flush();
-        co_return valid&& flushed;
-    }
-    const bool head_only = exchange_->request.method == http::Method::head;
-    std::uint64_t sent_bytes = http::body_length(response);
-    if (!append_head(response, keep_alive, http::Framing::content_length, sent_bytes)) co_return false;
-    bool sent = true;
-    if (head_only) {
-        sent_bytes = 0;
-    } else if (const auto* file = std::get_if<http::FileBody>(&response.body)) {
-        sent = co_await send_file(file->descriptor(), file->offset, file->length);
-    } else if (const auto* pieces = std::get_if<std::unique_ptr<http::FilePieces>>(&response.body)) {
-        sent = co_await send_pieces(**pieces);
-    } else {
-        const std::string_view whole = *small_body(response, SIZE_MAX);
-        sent = co_await flush();
-        if (sent) {
-            const auto result = co_await stream_.send_all(whole, server_.config().timeouts.write);
-            sent = result.has_value();
-        }
-    }
-    if (sent) sent = co_await flush();
-    log(response.status, sent_bytes);
-    co_return sent;
-}
-
-// A file that turned out shorter than its Content-Length leaves only one honest answer: an aborted one.
-template <class Stream>
-task<bool> Connection<Stream>::send_file(int descriptor, std::uint64_t offset, std::uint64_t length) {
-    std::string chunk;
-    const std::uint64_t end = offset + length;
-    bool sent = co_await flush();
-    while (sent && offset < end) {
-        chunk.resize(std::min<std::uint64_t>(end - offset, kFileChunkBytes));
-        const auto read = co_await runtime::read_at(descriptor, chunk, offset);
-        if (!read || *read == 0) co_return false;
-        const auto result =
-            co_await stream_.send_all(std::string_view(chunk).substr(0, *read), server_.config().timeouts.write);
-        sent = result.has_value();
-        offset += *read;
-    }
-    co_return sent;
-}
-
-template <class Stream>
-task<bool> Connection<Stream>::send_pieces(const http::FilePieces& body) {
-    for (const http::FilePieces::Piece& piece : body.pieces) {
-        exchange_->output.append(piece.before);
-        const bool sent = co_await send_file(body.file.descriptor(), piece.offset, piece.length);
-        if (!sent) co_return false;
-    }
-    exchange_->output.append(body.end);
-    co_return co_await flush();
-}
-
-// A body that cannot be finished ends without its last chunk: the client sees that it is not whole.
-template <class Stream>
-task<typename Connection<Stream>::Streamed> Connection<Stream>::send_stream(Response& response, bool keep_alive,
-                                                                            RequestBody& body, const char* route) {
-    const std::unique_ptr<http::BodyStream> stream =
-        std::move(std::get<std::unique_ptr<http::BodyStream>>(response.body));
-    ResponseBody writer(*this, response, keep_alive, body);
-    bool whole = true;
-    if (exchange_->request.method != http::Method::head)
-        whole = co_await produce(static_cast<StreamedBody&>(*stream), writer, route);
-    if (body.failed() && !writer.begun()) co_return Streamed::not_begun;
-    whole = whole && !body.failed() && !body.broken() && writer.begin();
-    if (whole && exchange_->request.method != http::Method::head) writer.end();
-    if (whole) whole = co_await flush();
-    log(response.status, writer.written());
-    co_return whole&& writer.keeps_alive() == keep_alive ? Streamed::whole : Streamed::cut;
-}
-
-template <class Stream>
-task<bool> Connection<Stream>::produce(StreamedBody& body, ResponseBody& writer, const char* route) {
-    try {
-        const runtime::HandlerScope user_code(route);
-        // Whoever half-closes and takes the body slowly is there.
-        WatchedScope watched(*this, runtime::Heed::reset);
-        task<void> producing = body.produce(writer);
-        co_await producing;
-        co_return true;
-    } catch (...) {
-        server_.report_handler_error(route);
-    }
-    co_return false;
-}
-
-// What the handler left unread must not be parsed as a request: read it, if it is not much.
-template <class Stream>
-task<bool> Connection<Stream>::drain_body(RequestBody& body) {
-    if (body.continue_owed()) co_return false;
-    const std::uint64_t before = body.received();
-    while (!body.complete()) {
-        if (body.received() - before > kDrainBytesMax) co_return false;
-        const auto chunk = co_await body.read();
-        if (!chunk) co_return false;
-    }
-    co_return true;
-}
-
-// ---- answers
-
-template <class Stream>
-bool Connection<Stream>::append_small(const Response& response, bool keep_alive) {
-    const std::string_view body = *small_body(response, SIZE_MAX);
-    if (!append_head(response, keep_alive, http::Framing::content_length, body.size())) return false;
-    const bool with_body = exchange_->request.method != http::Method::head;
-    if (with_body) exchange_->output.append(body);
-    log(response.status, with_body ? body.size() : 0);
-    return true;
-}
-
-template <class Stream>
-bool Connection<Stream>::append_head(const Response& response, bool keep_alive, http::Framing framing,
-                                     std::uint64_t length) {
-    ++requests_;
-    WorkerState& worker = server_.worker_state();
-    worker.counters.requests.add();
-    if (server_.config().log.request_id) exchange_->id = worker.request_ids.next();
-    const http::HeadOptions options{.date = worker.date(),
-                                    .keep_alive = keep_alive,
-                                    .http10 = exchange_->request.version_minor == 0,
-                                    .framing = framing,
-                                    .content_length = length,
-                                    .request_id = exchange_->id.text()};
-    if (http::append_head(exchange_->output, response, options)) return true;
-    spdlog::error("a handler set a response field with a name or value that HTTP forbids; answered 500");
-    const Response failed = Response::text(500, {});
-    const http::HeadOptions plain{.date = worker.date(),
-                                  .keep_alive = false,
-                                  .http10 = options.http10,
-                                  .framing = http::Framing::content_length,
-                                  .content_length = 0,
-                                  .request_id = options.request_id};
-    [[maybe_unused]] const bool valid = http::append_head(exchange_->output, failed, plain);
-    return false;
 }
 
 template <class Stream>

@@ -85,9 +85,9 @@ class Connection {
     // Requests that may wait
     runtime::task<Next> answer_slowly();
     void begin_next_request(std::string_view rest);
-    [[nodiscard]] bool answer_without_waiting(const Route* route);
+    [[nodiscard]] bool answer_without_waiting();
     void answer_handler_error(const Route& route);
-    runtime::task<Next> send_answer(RequestBody& body, const Route* route);
+    runtime::task<Next> send_answer(RequestBody& body);
     [[nodiscard]] bool wants_encoding(const Response& response) const noexcept;
     runtime::task<void> encode(Response& response, const Route& route);
     runtime::task<bool> send_response(Response& response, bool keep_alive);

@@ -20,7 +20,6 @@ using config::Header;
 using http::iequals;
 using http::Request;
 using http::Response;
-using http::ResponseField;
 
 namespace {
 
@@ -37,17 +36,13 @@ void drop(std::vector<Header>& headers, std::string_view name) {
     std::erase_if(headers, [&](const Header& header) { return iequals(header.name, name); });
 }
 
-bool has(const Response& response, std::string_view name) {
-    return std::ranges::any_of(response.fields, [&](const ResponseField& field) { return iequals(field.name, name); });
-}
-
 void remove(Response& response, std::string_view name) {
     if (iequals(name, kContentType)) response.content_type = {};
-    std::erase_if(response.fields, [&](const ResponseField& field) { return iequals(field.name, name); });
+    response.remove(name);
 }
 
 void add_unless_there(Response& response, std::string_view name, std::string_view value) {
-    if (!has(response, name)) response.set(name, value);
+    if (!response.field(name)) response.set(name, value);
 }
 
 bool is_successful(std::uint16_t status) noexcept { return status == 200 || status == 206 || status == 304; }
@@ -115,7 +110,7 @@ void ResponseRules::apply(const Request& request, Response& response) const {
     if (page != pages_.end()) {
         response.body = std::string_view(page->body);
         response.content_type = page->type;
-        remove(response, "Content-Encoding");  // of the body that it had
+        response.remove("Content-Encoding");  // of the body that it had
     }
     for (const std::string& name : rules_.remove_headers) remove(response, name);
     for (const Header& header : rules_.set_headers) {

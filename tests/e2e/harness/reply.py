@@ -25,9 +25,13 @@ class Reply:
     fields: list[tuple[str, str]]
     body: bytes = b""
 
+    def values(self, name: str) -> list[str]:
+        """Of all fields of that name."""
+        return [value for key, value in self.fields if key.lower() == name.lower()]
+
     def field(self, name: str) -> str | None:
         """The only field of that name; more than one is a failure."""
-        values = [value for key, value in self.fields if key.lower() == name.lower()]
+        values = self.values(name)
         assert len(values) < 2, f"{name} is there {len(values)} times: {values}"
         return values[0] if values else None
 

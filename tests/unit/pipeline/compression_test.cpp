@@ -30,10 +30,10 @@ Response encoded(Response response, std::string_view codings = "gzip") {
 }
 
 std::string coding_of(const Response& response) {
-    return std::string(http::field_of(response, "Content-Encoding").value_or("none"));
+    return std::string(response.field("Content-Encoding").value_or("none"));
 }
 
-std::string vary_of(const Response& response) { return std::string(http::field_of(response, "Vary").value_or("none")); }
+std::string vary_of(const Response& response) { return std::string(response.field("Vary").value_or("none")); }
 
 }  // namespace
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Copies clean runs at once, because nearly all bytes of nearly all texts are clean.
-#include "server/http/json_text.hpp"
+#include "server/http/escape.hpp"
 
 #include <array>
 
@@ -59,6 +59,23 @@ void append_json_text(std::string& out, std::string_view text) {
             out.append(escape, sizeof escape);
         }
         run = ++at;
+    }
+    out.append(text, run);
+}
+
+void append_log_text(std::string& out, std::string_view text) {
+    if (text.empty()) {
+        out.push_back('-');
+        return;
+    }
+    std::size_t run = 0;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        const auto byte = static_cast<unsigned char>(text[at]);
+        if (kClean[byte]) continue;
+        out.append(text, run, at - run);
+        const char escape[] = {'\\', 'x', kHex[byte >> 4], kHex[byte & 15]};
+        out.append(escape, sizeof escape);
+        run = at + 1;
     }
     out.append(text, run);
 }

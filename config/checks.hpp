@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What texts in a configuration may be. Pure.
+#pragma once
+
+#include <string_view>
+
+namespace spindle::config {
+
+[[nodiscard]] bool is_token(std::string_view text);
+[[nodiscard]] bool is_field_value(std::string_view text);
+/// A response's field that is not the server's own to say.
+[[nodiscard]] bool is_settable_field(std::string_view name);
+/// Without parameters, in lower case, as "text/html".
+[[nodiscard]] bool is_media_type(std::string_view text);
+[[nodiscard]] bool is_clean(std::string_view text);
+[[nodiscard]] bool is_route_path(std::string_view text);
+[[nodiscard]] bool is_template(std::string_view text);
+[[nodiscard]] bool is_tried_path(std::string_view text);
+[[nodiscard]] bool is_origin(std::string_view text);
+/// A name as Host has it, or "*." and one: no port, lower case.
+[[nodiscard]] bool is_host(std::string_view text);
+[[nodiscard]] bool is_file_name(std::string_view text);
+/// A port, and a host before it: 127.0.0.1, [::1], or a unix socket's path, or what systemd passes.
+[[nodiscard]] bool is_address(std::string_view text);
+
+}  // namespace spindle::config

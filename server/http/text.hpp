@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Field values as lists: what most of RFC 9110's grammars begin with.
+#pragma once
+
+#include <algorithm>
+#include <string_view>
+
+namespace spindle::http {
+
+/// OWS (RFC 9110 section 5.6.3).
+inline constexpr std::string_view kBlank = " \t";
+
+/// Without the blanks around it.
+[[nodiscard]] constexpr std::string_view trimmed(std::string_view text) noexcept {
+    text.remove_prefix(std::min(text.find_first_not_of(kBlank), text.size()));
+    return text.substr(0, text.find_last_not_of(kBlank) + 1);
+}
+
+/// Takes what is before `mark`, or all, off the front of `text`, and the mark with it; trimmed.
+[[nodiscard]] constexpr std::string_view take_until(std::string_view& text, char mark) noexcept {
+    const std::string_view taken = text.substr(0, text.find(mark));
+    text.remove_prefix(std::min(taken.size() + 1, text.size()));
+    return trimmed(taken);
+}
+
+}  // namespace spindle::http
