@@ -26,8 +26,7 @@ pipeline::Handler make_redirect(const config::Route& route) {
     CHECK_THAT(target.has_value());
     const std::uint16_t status = route.status == 0 ? kPermanentRedirect : route.status;
     return pipeline::PlainHandler([target = std::move(*target), status](Request& request, Context& context) {
-        const std::string location =
-            fill_in(target, *context.matched, *context.parameters, request, pipeline::Encoding::percent);
+        const std::string location = fill_in(target, *context.route, request, pipeline::Encoding::percent);
         Response response = Response::text(status, "see " + location + "\n");
         response.set("Location", location);
         return response;
@@ -48,7 +47,7 @@ pipeline::Handler make_respond(const config::Route& route) {
 }
 
 Response rewritten_too_often(Request& request, Context& context) {
-    spdlog::error("rewrites lead in a circle, at last from {} to {:?}", context.route, request.path);
+    spdlog::error("rewrites lead in a circle, at last from {} to {:?}", context.route->path, request.path);
     return Response::text(500, "500 Internal Server Error\n");
 }
 

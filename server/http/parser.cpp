@@ -125,7 +125,7 @@ struct RequestParser::Callbacks {
     static int on_body(llhttp_t* llhttp, const char* at, std::size_t length) {
         RequestParser& parser = self(llhttp);
         parser.body_bytes_ += length;
-        parser.chunk_ = {at, length};
+        *parser.chunk_ = {at, length};
         // At the end of the bytes llhttp stops by itself, or goes on to on_message_complete.
         return at + length == parser.bytes_end_ ? HPE_OK : HPE_PAUSED;
     }
@@ -230,10 +230,10 @@ Event RequestParser::fail_head(ParseError error, bool from_the_start) noexcept {
 Event RequestParser::run_head(std::string_view unread) {
     const llhttp_errno_t status = llhttp_execute(&llhttp_, unread.data(), unread.size());
     if (status == HPE_OK) {
-        head_bytes_ += unread.size();
+        head_bytes_ += static_cast<std::uint32_t>(unread.size());
         return Event::need_more;
     }
-    head_bytes_ += static_cast<std::size_t>(llhttp_get_error_pos(&llhttp_) - unread.data());
+    head_bytes_ += static_cast<std::uint32_t>(llhttp_get_error_pos(&llhttp_) - unread.data());
     return status == HPE_PAUSED ? Event::head_complete : Event::error;
 }
 
@@ -322,14 +322,14 @@ bool RequestParser::accept_host() {
 
 Event RequestParser::parse_body(std::string_view bytes, std::string_view& chunk) {
     in_body_ = true;
-    chunk_ = {};
+    chunk = {};
+    chunk_ = &chunk;
     bytes_end_ = bytes.data() + bytes.size();
     if (llhttp_get_errno(&llhttp_) == HPE_PAUSED) llhttp_resume(&llhttp_);
     const llhttp_errno_t status = llhttp_execute(&llhttp_, bytes.data(), bytes.size());
-    consumed_ =
-        status == HPE_OK ? bytes.size() : static_cast<std::size_t>(llhttp_get_error_pos(&llhttp_) - bytes.data());
+    const auto consumed = status == HPE_OK ? bytes_end_ : llhttp_get_error_pos(&llhttp_);
+    consumed_ = static_cast<std::uint32_t>(consumed - bytes.data());
     body_consumed_ += consumed_;
-    chunk = chunk_;
     if (body_bytes_ > limits_->body_bytes) return fail(ParseError::body_too_large);
     if (status != HPE_OK && status != HPE_PAUSED) return fail(ParseError::malformed);
     if (message_complete_) return Event::message_complete;

@@ -9,6 +9,7 @@
 
 #include "runtime/io.hpp"
 #include "server/http/proxy_header.hpp"
+#include "server/pipeline/client_address.hpp"
 #include "server/pipeline/connection_body.hpp"
 #include "server/pipeline/connection_scope.hpp"
 #include "server/pipeline/connection_send.hpp"
@@ -202,8 +203,7 @@ template <class Stream>
 typename Connection<Stream>::Next Connection<Stream>::answer_at_once() {
     Request& request = exchange_->request;
     server_.sites().lead(request, exchange_->to);
-    judge();
-    if (request.has_body()) return Next::slow;
+    if (!admit() || request.has_body()) return Next::slow;
     const Route* route = exchange_->to.route;
     const bool allowed = has_handler();
     const PlainHandler* plain = allowed ? std::get_if<PlainHandler>(&route->handler) : nullptr;
@@ -220,43 +220,66 @@ typename Connection<Stream>::Next Connection<Stream>::answer_at_once() {
 
 template <class Stream>
 Response Connection<Stream>::call_plain(const PlainHandler& handler, const Route& route) noexcept {
+    Response response = ask_plain(handler, route);
+    finish(response, route);
+    return response;
+}
+
+template <class Stream>
+Response Connection<Stream>::ask_plain(const PlainHandler& handler, const Route& route) noexcept {
     RequestBody none(*this, {});
     Context context = context_of(route, none);
     try {
         const runtime::HandlerScope scope(route.path.c_str());
-        Response response = handler(exchange_->request, context);
-        apply_rules(response);
-        if (const Compression* compression = server_.compression()) {
-            compression->encode_if_short(exchange_->request, response);
-        }
-        return response;
+        return handler(exchange_->request, context);
     } catch (...) {
-        Response failed = server_.answer_handler_error(route.path);
-        apply_rules(failed);
-        return failed;
+        return server_.answer_handler_error(route.path);
     }
 }
 
-/// Whether the client may ask here. Once a request: it is counted.
 template <class Stream>
-void Connection<Stream>::judge() noexcept {
-    const Route* route = exchange_->to.route;
-    exchange_->refusal = {};
-    if (route == nullptr || route->for_everyone()) [[likely]]
+void Connection<Stream>::finish(Response& response, const Route& route) noexcept {
+    const Compression* compression = server_.compression();
+    if (route.rules == nullptr && compression == nullptr) [[likely]]
         return;
+    try {
+        const runtime::HandlerScope scope(route.path.c_str());
+        apply_rules(response);
+        if (compression != nullptr) compression->encode_if_short(exchange_->request, response);
+    } catch (...) {  // it had no memory
+        response = server_.answer_handler_error(route.path);
+    }
+}
+
+/// Whether the client may ask here; else the answer is there. Once a request: it is counted.
+template <class Stream>
+bool Connection<Stream>::admit() {
+    const Route* route = exchange_->to.route;
+    if (route == nullptr || route->for_everyone()) [[likely]]
+        return true;
     peer_.settle();
     const PeerAddress client = client_of(exchange_->request, peer_, server_.config().proxies).address;
-    if (!route->admits(client)) exchange_->refusal.status = 403;
-    else if (route->rate_limit != nullptr)
-        exchange_->refusal.wait = route->rate_limit->take(client.network(), std::chrono::nanoseconds(now()));
-    if (exchange_->refusal.wait.count() > 0) exchange_->refusal.status = 429;
+    std::optional<Response> refusal;
+    if (!route->admits(client)) {
+        refusal = Response::text(403, "403 Forbidden\n");
+    } else if (route->rate_limit != nullptr) {
+        const auto wait = route->rate_limit->take(client.network(), std::chrono::nanoseconds(now()));
+        if (wait.count() > 0) {
+            refusal = Response::text(429, "429 Too Many Requests\n");
+            refusal->set("Retry-After", std::to_string(std::chrono::ceil<std::chrono::seconds>(wait).count()));
+        }
+    }
+    if (!refusal) return true;
+    apply_rules(*refusal);
+    exchange_->response = std::make_unique<Response>(std::move(*refusal));
+    return false;
 }
 
 /// That may answer this request.
 template <class Stream>
 bool Connection<Stream>::has_handler() const noexcept {
     const Route* route = exchange_->to.route;
-    return route != nullptr && exchange_->refusal.status == 0 && Router::allows(*route, exchange_->request.method);
+    return route != nullptr && Router::allows(*route, exchange_->request.method);
 }
 
 /// To each answer once, as soon as it is there: what encodes it later must see it as it is to be.
@@ -267,13 +290,7 @@ void Connection<Stream>::apply_rules(Response& response) const {
 
 template <class Stream>
 Context Connection<Stream>::context_of(const Route& route, RequestBody& body) noexcept {
-    return {.route = route.path.c_str(),
-            .backend = server_.backend(),
-            .body = &body,
-            .matched = &route,
-            .parameters = &exchange_->to.parameters,
-            .peer = &peer_,
-            .proxies = &server_.config().proxies};
+    return {.backend = server_.backend(), .body = &body, .route = &route};
 }
 
 template <class Stream>
@@ -286,14 +303,7 @@ Response Connection<Stream>::respond_without_handler() const {
 template <class Stream>
 Response Connection<Stream>::without_handler() const {
     const Request& request = exchange_->request;
-    const auto& [site, route, parameters] = exchange_->to;
-    if (exchange_->refusal.status == 403) return Response::text(403, "403 Forbidden\n");
-    if (exchange_->refusal.status == 429) {
-        Response response = Response::text(429, "429 Too Many Requests\n");
-        const auto seconds = std::chrono::ceil<std::chrono::seconds>(exchange_->refusal.wait).count();
-        response.set("Retry-After", std::to_string(seconds));
-        return response;
-    }
+    const auto [site, route] = exchange_->to;
     if (request.method == http::Method::options && (request.path == "*" || route != nullptr)) {
         Response response;
         response.status = 204;
@@ -338,7 +348,7 @@ task<typename Connection<Stream>::Next> Connection<Stream>::answer_slowly() {
         const Route* route = exchange_->to.route;
         Context context = context_of(*route, body);
         try {
-            const runtime::HandlerScope user_code(context.route);
+            const runtime::HandlerScope user_code(route->path.c_str());
             WatchedScope watched(*this, runtime::Heed::reset_and_half_close);
             const auto limit = server_.config().timeouts.handler;
             if (limit.count() != 0) watched.scope.set_deadline(runtime::in(limit));

@@ -77,7 +77,9 @@ class Connection {
     [[nodiscard]] Response respond_without_handler() const;
     [[nodiscard]] Response without_handler() const;
     void apply_rules(Response& response) const;
-    void judge() noexcept;
+    [[nodiscard]] Response ask_plain(const PlainHandler& handler, const Route& route) noexcept;
+    void finish(Response& response, const Route& route) noexcept;
+    [[nodiscard]] bool admit();
     [[nodiscard]] bool has_handler() const noexcept;
     [[nodiscard]] Next refuse(http::ParseError error);
     [[nodiscard]] Next refuse(std::uint16_t status);

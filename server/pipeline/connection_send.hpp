@@ -149,12 +149,13 @@ bool Connection<Stream>::append_head(const Response& response, bool keep_alive, 
     WorkerState& worker = server_.worker_state();
     worker.counters.requests.add();
     if (server_.config().log.request_id) exchange_->id = worker.request_ids.next();
+    RequestId::Text id;
     const http::HeadOptions options{.date = worker.date(),
                                     .keep_alive = keep_alive,
                                     .http10 = exchange_->request.version_minor == 0,
                                     .framing = framing,
                                     .content_length = length,
-                                    .request_id = exchange_->id.text()};
+                                    .request_id = exchange_->id.text(id)};
     if (http::append_head(exchange_->output, response, options)) return true;
     spdlog::error("a handler set a response field with a name or value that HTTP forbids; answered 500");
     const Response failed = Response::text(500, {});

@@ -4,7 +4,6 @@
 // gives it back to its worker.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -18,17 +17,10 @@
 
 namespace spindle::pipeline {
 
-/// Of a client that may not ask, or not so often.
-struct Refusal {
-    std::uint16_t status = 0;         ///< 0: it may
-    std::chrono::nanoseconds wait{};  ///< 429: for so long
-};
-
 struct Exchange {
     http::RequestParser parser;
     http::Request request;  ///< views into `input` or into the receive buffer
     Destination to;         ///< of the request, once its head is there
-    Refusal refusal;        ///< likewise
     std::string input;      ///< bytes kept beyond their receive buffer, from the start of a request head
     std::string output;     ///< answers not yet sent, in order
     RequestId id;           ///< if there are ids

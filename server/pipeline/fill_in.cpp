@@ -7,10 +7,11 @@
 
 namespace spindle::pipeline {
 
-std::string fill_in(const config::TextTemplate& text, const Route& route, const Parameters& parameters,
-                    const http::Request& request, Encoding encoding) {
+std::string fill_in(const config::TextTemplate& text, const Route& route, const http::Request& request,
+                    Encoding encoding) {
     std::string filled;
     const auto names = route.pattern.parameter_names();
+    const Parameters parameters = parameters_of(route, request.path);
     const auto append = [&](std::string_view path) {
         if (encoding == Encoding::none) filled += path;
         else http::append_encoded_path(filled, path);
@@ -20,7 +21,7 @@ std::string fill_in(const config::TextTemplate& text, const Route& route, const 
         if (!piece.is_variable) {
             filled += piece.text;
         } else if (parameter != names.end()) {
-            append(parameters.in(request.path, static_cast<std::size_t>(parameter - names.begin())));
+            append(parameters[static_cast<std::size_t>(parameter - names.begin())]);
         } else if (piece.text == "host") {
             filled += request.host;
         } else if (piece.text == "query") {

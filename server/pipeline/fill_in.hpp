@@ -14,7 +14,7 @@ enum class Encoding { none, percent };
 
 /// The template with the request's own in its places: parameters of the route, and {host}, {path}, {query}, {uri} (path
 /// and query). A name that is neither stays empty. Encoding::percent: paths as they stand in a URI.
-[[nodiscard]] std::string fill_in(const config::TextTemplate& text, const Route& route, const Parameters& parameters,
-                                  const http::Request& request, Encoding encoding);
+[[nodiscard]] std::string fill_in(const config::TextTemplate& text, const Route& route, const http::Request& request,
+                                  Encoding encoding);
 
 }  // namespace spindle::pipeline

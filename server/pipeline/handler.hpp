@@ -28,7 +28,6 @@
 #include "runtime/task.hpp"
 #include "server/http/request.hpp"
 #include "server/http/response.hpp"
-#include "server/pipeline/client_address.hpp"
 #include "server/pipeline/peer_address.hpp"
 
 namespace spindle::pipeline {
@@ -67,31 +66,19 @@ class StreamedBody final : public http::BodyStream {
 };
 
 struct Route;
-struct Parameters;
 class RateLimiter;
 class ResponseRules;
 
 /// What a handler may ask about where it runs. Lives as long as the request.
 struct Context {
-    const char* route = "";      ///< the route's path, as configured
-    std::string_view backend;    ///< "event_loop" or "fiber"
+    const char* backend = "";    ///< "event_loop" or "fiber"
     BodyReader* body = nullptr;  ///< never null while a handler runs
 
-    const Route* matched = nullptr;          ///< never null while a handler runs; so the next
-    const Parameters* parameters = nullptr;  ///< of `matched`, in Request::path
+    const Route* route = nullptr;  ///< never null while a handler runs
 
     /// Bounds what a coroutine handler waits for; null for plain ones, which cannot wait. It is cancelled when
     /// the client goes away, and ends with timeouts.handler.
     runtime::Scope* scope = nullptr;
-
-    PeerAddress* peer = nullptr;               ///< for client(); never null while a handler runs
-    const config::Proxies* proxies = nullptr;  ///< likewise
-
-    /// Who asks, by a trusted proxy or without one; looked for when asked.
-    [[nodiscard]] Client client(const Request& request) const {
-        peer->settle();
-        return client_of(request, *peer, *proxies);
-    }
 
     /// Waits would end at once: the client is gone or the deadline has passed. For handlers that compute.
     [[nodiscard]] bool cancelled() const noexcept { return scope != nullptr && scope->ended() != 0; }

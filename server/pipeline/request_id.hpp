@@ -12,23 +12,26 @@
 
 namespace spindle::pipeline {
 
-class RequestId {
-  public:
-    RequestId() = default;
-    RequestId(std::uint64_t high, std::uint64_t low) noexcept {
-        put(high, 0);
-        put(low, 16);
-        size_ = digits_.size();
+/// Neither half is 0 in one that was given.
+struct RequestId {
+    static constexpr std::size_t kBytes = 32;
+    using Text = std::array<char, kBytes>;
+
+    std::uint64_t worker = 0;
+    std::uint64_t number = 0;
+
+    /// Empty if none was given. A view into `buffer`.
+    [[nodiscard]] std::string_view text(Text& buffer) const noexcept {
+        if (number == 0) return {};
+        put(worker, buffer.data());
+        put(number, buffer.data() + kBytes / 2);
+        return {buffer.data(), kBytes};
     }
-    /// Empty: none was given.
-    [[nodiscard]] std::string_view text() const noexcept { return {digits_.data(), size_}; }
 
   private:
-    void put(std::uint64_t number, std::size_t at) noexcept {
-        for (std::size_t i = 0; i < 16; ++i) digits_[at + i] = "0123456789abcdef"[number >> (60 - 4 * i) & 15];
+    static void put(std::uint64_t half, char* at) noexcept {
+        for (int shift = 60; shift >= 0; shift -= 4) *at++ = "0123456789abcdef"[half >> shift & 15];
     }
-    std::array<char, 32> digits_;
-    std::size_t size_ = 0;
 };
 
 /// Gives ids; of one worker.

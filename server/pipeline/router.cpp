@@ -28,13 +28,16 @@ bool matches_pattern(const RoutePath& pattern, std::string_view path, Parameters
             continue;
         }
         if (at == first) return false;
-        parameters.places[number++] = {static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(at - first)};
+        parameters[number++] = path.substr(first, at - first);
     }
     return pattern.subtree ? at < path.size() : at == path.size();
 }
 
-bool matches(const Route& route, std::string_view path, Parameters& parameters) noexcept {
-    if (!route.pattern.segments.empty()) return matches_pattern(route.pattern, path, parameters);
+bool matches(const Route& route, std::string_view path) noexcept {
+    if (!route.pattern.segments.empty()) {
+        Parameters parameters;
+        return matches_pattern(route.pattern, path, parameters);
+    }
     return route.path.ends_with('/') ? path.starts_with(route.path) : path == route.path;
 }
 
@@ -75,10 +78,15 @@ Router::Router(std::vector<Route> routes) : routes_(std::move(routes)) {
 }
 
 // A dozen routes are walked faster than any tree is; compared by length and first bytes mostly.
-const Route* Router::find(std::string_view path, Parameters& parameters) const noexcept {
-    const auto found =
-        std::ranges::find_if(routes_, [&](const Route& route) { return matches(route, path, parameters); });
+const Route* Router::find(std::string_view path) const noexcept {
+    const auto found = std::ranges::find_if(routes_, [&](const Route& route) { return matches(route, path); });
     return found == routes_.end() ? nullptr : &*found;
+}
+
+Parameters parameters_of(const Route& route, std::string_view path) noexcept {
+    Parameters parameters;
+    (void)matches_pattern(route.pattern, path, parameters);
+    return parameters;
 }
 
 }  // namespace spindle::pipeline

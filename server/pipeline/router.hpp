@@ -15,19 +15,11 @@
 
 namespace spindle::pipeline {
 
-/// Where the parameters of a route stand in the path that matched it, in the order of the route's. Places and not
-/// views, so that the path's bytes may move.
-struct Parameters {
-    struct Place {
-        std::uint32_t first;
-        std::uint32_t size;
-    };
-    std::array<Place, config::RoutePath::kParametersMax> places;  ///< as many as the route has
+/// Views into the path that matched the route, in the order of its parameters.
+using Parameters = std::array<std::string_view, config::RoutePath::kParametersMax>;
 
-    [[nodiscard]] std::string_view in(std::string_view path, std::size_t number) const noexcept {
-        return path.substr(places[number].first, places[number].size);
-    }
-};
+/// Of a path that router found `route` for; as many as the route has.
+[[nodiscard]] Parameters parameters_of(const Route& route, std::string_view path) noexcept;
 
 class Router {
   public:
@@ -35,7 +27,7 @@ class Router {
 
     /// The route that matches, or null: the exact one, else that with the longest fixed beginning. A view of the
     /// router's own: valid as long as it lives.
-    [[nodiscard]] const Route* find(std::string_view path, Parameters& parameters) const noexcept;
+    [[nodiscard]] const Route* find(std::string_view path) const noexcept;
 
     /// Whether the route answers the method, as its Allow field says.
     [[nodiscard]] static bool allows(const Route& route, http::Method method) noexcept {

@@ -67,6 +67,7 @@ void Server::log_request(const Exchange& exchange, const PeerAddress& peer, std:
     const Request& request = exchange.request;
     PeerText text;
     PeerText client_text;
+    RequestId::Text id;
     const std::string_view remote = peer.text(text);
     const bool believed = !config_.proxies.trusted.empty() && peer.is_in(config_.proxies.trusted);
     const runtime::Worker& worker = runtime::current_worker();
@@ -86,7 +87,7 @@ void Server::log_request(const Exchange& exchange, const PeerAddress& peer, std:
                 .user_agent = request.field("User-Agent").value_or(""),
                 .backend = worker.backend,
                 .worker = worker.index,
-                .request_id = exchange.id.text(),
+                .request_id = exchange.id.text(id),
                 .traceparent = request.field("traceparent").value_or("")});
 }
 

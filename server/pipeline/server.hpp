@@ -42,7 +42,7 @@ class Server {
     [[nodiscard]] const Compression* compression() const noexcept {
         return compression_.on() ? &compression_ : nullptr;
     }
-    [[nodiscard]] std::string_view backend() const noexcept { return backend_.name(); }
+    [[nodiscard]] const char* backend() const noexcept { return backend_.name(); }
     /// Connections of this one (Accepted::listener) begin with a PROXY header.
     [[nodiscard]] bool expects_proxy_header(unsigned listener) const noexcept { return proxied_[listener]; }
     /// Of the worker that runs the calling code.

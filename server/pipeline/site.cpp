@@ -49,14 +49,14 @@ const Site* Sites::find(std::string_view host) const noexcept {
 void Sites::rewrite(http::Request& request, Destination& to) {
     for (int times = 0; times < kRewritesMax && to.route != nullptr && to.route->rewrite_to; ++times) {
         if (times > 0 && request.path_storage.size() > kRewrittenBytesMax) return;
-        std::string target = fill_in(*to.route->rewrite_to, *to.route, to.parameters, request, Encoding::none);
+        std::string target = fill_in(*to.route->rewrite_to, *to.route, request, Encoding::none);
         const std::size_t path_bytes = std::min(target.find('?'), target.size());
         if (path_bytes == target.size() && !request.query.empty()) target.append("?").append(request.query);
         request.path_storage = std::move(target);  // with it goes what the request had there before
         request.path = std::string_view(request.path_storage).substr(0, path_bytes);
         request.query = std::string_view(request.path_storage).substr(path_bytes);
         if (!request.query.empty()) request.query.remove_prefix(1);
-        to.route = to.site->router.find(request.path, to.parameters);
+        to.route = to.site->router.find(request.path);
     }
 }
 

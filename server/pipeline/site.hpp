@@ -27,7 +27,6 @@ struct Site {
 struct Destination {
     const Site* site = nullptr;    ///< null: the host is nobody's
     const Route* route = nullptr;  ///< null: the site has none for the path
-    Parameters parameters;         ///< of the route, in Request::path
 
     [[nodiscard]] const ResponseRules* rules() const noexcept {
         if (route != nullptr) return route->rules.get();
@@ -42,7 +41,7 @@ class Sites {
     /// Follows rewrites, which change the request's path and query.
     void lead(http::Request& request, Destination& to) const {
         to.site = named_ ? find(request.host) : fallback_;
-        to.route = to.site == nullptr ? nullptr : to.site->router.find(request.path, to.parameters);
+        to.route = to.site == nullptr ? nullptr : to.site->router.find(request.path);
         if (to.route != nullptr && to.route->rewrite_to) [[unlikely]]
             rewrite(request, to);
     }

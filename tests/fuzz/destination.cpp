@@ -60,12 +60,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     found.lead(request, to);
     expect(to.site != nullptr, "no site, though one is for all");
     if (to.route == nullptr) return 0;
-    const std::size_t parameters = to.route->pattern.parameter_names().size();
-    for (std::size_t i = 0; i < parameters; ++i) {
-        const auto [first, bytes] = to.parameters.places[i];
-        expect(bytes > 0 && std::size_t{first} + bytes <= request.path.size(), "a parameter outside of the path");
+    const std::size_t count = to.route->pattern.parameter_names().size();
+    const Parameters parameters = parameters_of(*to.route, request.path);
+    for (std::size_t i = 0; i < count; ++i) {
+        const std::string_view one = parameters[i];
+        const bool within =
+            one.data() >= request.path.data() && one.data() + one.size() <= request.path.data() + request.path.size();
+        expect(!one.empty() && within, "a parameter outside of the path");
     }
-    const std::string location = fill_in(*target, *to.route, to.parameters, request, Encoding::percent);
+    const std::string location = fill_in(*target, *to.route, request, Encoding::percent);
     const bool one_line = location.find_first_of(std::string_view("\r\n\0", 3)) == location.npos;
     bool template_has = false;
     for (const auto& piece : *target)

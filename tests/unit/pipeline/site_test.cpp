@@ -32,7 +32,7 @@ std::string led(const Sites& sites, std::string_view path, std::string_view quer
     if (to.route == nullptr) return "none";
     std::string text = to.route->path + ":";
     for (std::size_t i = 0; i < to.route->pattern.parameter_names().size(); ++i)
-        text.append(" ").append(to.parameters.in(request.path, i));
+        text.append(" ").append(parameters_of(*to.route, request.path)[i]);
     return text.append(" at ").append(request.path).append("?").append(request.query);
 }
 
@@ -80,7 +80,7 @@ TEST_CASE("Places are filled in with what the request has") {
     sites.lead(request, to);
     REQUIRE(to.route != nullptr);
     const auto filled = [&](std::string_view text, Encoding encoding) {
-        return fill_in(config::parse_template(text).value(), *to.route, to.parameters, request, encoding);
+        return fill_in(config::parse_template(text).value(), *to.route, request, encoding);
     };
     CHECK(filled("{id}-{more}", Encoding::none) == "a b-%");
     CHECK(filled("{id}-{more}", Encoding::percent) == "a%20b-%25");
