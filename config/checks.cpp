@@ -54,6 +54,15 @@ bool is_media_type(std::string_view text) {
            text.substr(slash + 1).find_first_not_of(kToken) == text.npos;
 }
 
+bool is_content_type(std::string_view text) {
+    return is_media_type(text.substr(0, text.find(';'))) && is_field_value(text);
+}
+
+bool is_extension(std::string_view text) {
+    return is_token(text) && text.size() <= 32 &&
+           std::ranges::none_of(text, [](char c) { return c == '.' || (c >= 'A' && c <= 'Z'); });
+}
+
 bool is_clean(std::string_view text) { return !text.empty() && text.find('\0') == text.npos; }
 bool is_route_path(std::string_view text) {
     return text.starts_with('/') && is_clean(text) && text.find_first_of("?#") == text.npos &&

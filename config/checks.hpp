@@ -9,6 +9,10 @@ namespace spindle::config {
 
 [[nodiscard]] bool is_token(std::string_view text);
 [[nodiscard]] bool is_field_value(std::string_view text);
+/// Of a file's name, in lower case, without its dot.
+[[nodiscard]] bool is_extension(std::string_view text);
+/// A media type, perhaps with parameters.
+[[nodiscard]] bool is_content_type(std::string_view text);
 /// A response's field that is not the server's own to say.
 [[nodiscard]] bool is_settable_field(std::string_view name);
 /// Without parameters, in lower case, as "text/html".

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/network.hpp"
@@ -75,6 +76,24 @@ struct Compression {
     std::vector<std::string> types;  ///< media types, without parameters
 };
 
+struct NamedText {
+    std::string name;
+    std::string value;
+};
+using Header = NamedText;
+
+/// Of static files. The cache is each process's own.
+struct Files {
+    /// Debian's media-types brings it; not there on every machine, and no error then.
+    static constexpr std::string_view kSystemTypes = "/etc/mime.types";
+
+    std::uint64_t cache_bytes = 0;       ///< 0: none
+    std::uint64_t cache_file_bytes = 0;  ///< the longest that is held
+    std::chrono::nanoseconds cache_valid{};
+    std::vector<NamedText> types;  ///< media types by extension, which is in lower case
+    std::string types_table;       ///< of more: a file's path, resolved, or "none"
+};
+
 /// Which field of a request tells whom a proxy asks for.
 enum class ForwardedField { x_forwarded_for, forwarded };
 
@@ -91,11 +110,6 @@ struct Log {
     std::string access_path = "stdout";  ///< "stdout", "stderr" or a file's path, resolved
     std::string error_path = "stderr";
     std::chrono::nanoseconds schedtrace{};  ///< 0: off
-};
-
-struct Header {
-    std::string name;
-    std::string value;
 };
 
 struct ErrorPage {
@@ -165,6 +179,7 @@ struct Config {
     Limits limits;
     Timeouts timeouts;
     Compression compression;
+    Files files;
     Proxies proxies;
     Log log;
     ResponseRules responses;

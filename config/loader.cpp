@@ -145,6 +145,8 @@ class Loader {
         for (std::string* path : {&config_.log.access_path, &config_.log.error_path}) {
             if (*path != "stdout" && *path != "stderr") *path = resolved(*path).string();
         }
+        if (config_.files.types_table != "none")
+            config_.files.types_table = resolved(config_.files.types_table).string();
         const bool proxied = std::ranges::any_of(config_.listen, &Listen::proxy_protocol);
         if (proxied && config_.proxies.trusted.empty()) {
             report_.add({},

@@ -329,31 +329,37 @@ Rule<Holder> shown_if_true(Rule<Holder> rule) {
 }
 
 template <class Holder, class Member>
-Rule<Holder> headers(Member member) {
-    const std::string allowed =
-        "a table of header names and values, as { X-Frame-Options = \"DENY\" }, none of them Date, Server or about "
-        "framing";
+Rule<Holder> named_texts(Member member, std::string_view fallback, std::string allowed,
+                         bool (*valid_name)(std::string_view), bool (*valid_value)(std::string_view)) {
     return {.type = "table of text",
-            .default_value = "",
+            .default_value = std::string(fallback),
             .allowed = allowed,
             .set = [=](Holder& holder, const toml::value& value) -> Outcome {
                 if (!value.is_table()) return std::unexpected(allowed);
-                std::vector<Header> read;
+                std::vector<NamedText> read;
                 for (const auto& [name, text] : value.as_table()) {
-                    if (!is_settable_field(name) || !text.is_string() || !is_field_value(text.as_string()))
+                    if (!valid_name(name) || !text.is_string() || !valid_value(text.as_string()))
                         return std::unexpected(allowed);
                     read.push_back({name, text.as_string()});
                 }
-                std::ranges::sort(read, {}, &Header::name);
+                std::ranges::sort(read, {}, &NamedText::name);
                 member(holder) = std::move(read);
                 return {};
             },
             .get = [=](const Holder& holder) -> std::string {
                 std::string text;
-                for (const Header& header : member(holder))
-                    append_entry(text, toml_text(header.name), toml_text(header.value));
+                for (const NamedText& entry : member(holder))
+                    append_entry(text, toml_text(entry.name), toml_text(entry.value));
                 return table_of(text);
             }};
+}
+
+template <class Holder, class Member>
+Rule<Holder> headers(Member member) {
+    return named_texts<Holder>(member, "",
+                               "a table of header names and values, as { X-Frame-Options = \"DENY\" }, none of them "
+                               "Date, Server or about framing",
+                               is_settable_field, is_field_value);
 }
 
 template <class Holder, class Member>

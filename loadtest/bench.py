@@ -17,6 +17,7 @@ import resource
 import tempfile
 from pathlib import Path
 
+import attack
 import fibers
 import idle
 import isolation
@@ -28,11 +29,15 @@ SCENARIOS = {
     "plaintext": throughput.plaintext,
     "pipelined": throughput.pipelined,
     "file": throughput.file,
+    "file_100k": throughput.file_100k,
+    "file_10m": throughput.file_10m,
     "connections": throughput.connections,
     "isolation": isolation.run,
+    "attack": attack.run,
     "idle": idle.run,
     "fibers": fibers.run,
 }
+FILES = {"1k.txt": 1 << 10, "100k.txt": 100 << 10, "10m.txt": 10 << 20}
 
 
 def arguments() -> argparse.Namespace:
@@ -42,7 +47,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=4, help="of one measurement")
     parser.add_argument("--connections", type=int, default=64, help="of plaintext, pipelined and file")
-    parser.add_argument("--load", default="", help="isolation: only loads with this in their name")
+    parser.add_argument("--load", default="", help="isolation, attack: only loads with this in their name")
     parser.add_argument("--parked", type=int, default=1_000_000, help="fibers: how many are parked at once")
     parser.add_argument("--server-cpu", type=int, default=0, help="where a scenario gives the server one CPU")
     parser.add_argument("--client-cpu", type=int, default=1)
@@ -63,7 +68,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="spindle_bench_") as folder:
             options.folder = Path(folder)
             (options.folder / "site").mkdir()
-            (options.folder / "site/1k.txt").write_text("x" * 1023 + "\n")
+            for file, size in FILES.items():
+                (options.folder / "site" / file).write_text("x" * (size - 1) + "\n")
             report = Report()
             print(f"\n== {name}")
             scenario(report, options)

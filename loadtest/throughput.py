@@ -129,3 +129,5 @@ plaintext = comparison(
 # wrk's latencies mean nothing with a pipeline.
 pipelined = comparison("plaintext, 16 pipelined", "/plaintext", ("nginx", "Go"), PIPELINE, figures=FIGURES[:3])
 file = comparison("file of 1 KiB", "/1k.txt", ("nginx",))
+file_100k = comparison("file of 100 KiB", "/100k.txt", ("nginx",))
+file_10m = comparison("file of 10 MiB", "/10m.txt", ("nginx",))

@@ -169,7 +169,7 @@ task<Response> guarded(const pipeline::Handler& inner, Users& users, const std::
         if (!verified) co_return std::move(verified.error());
         if (*verified) {
             if (const auto* plain = std::get_if<pipeline::PlainHandler>(&inner)) co_return (*plain)(request, context);
-            task<Response> handling = std::get<pipeline::CoroutineHandler>(inner)(request, context);
+            task<Response> handling = pipeline::coroutine_of(inner)(request, context);
             co_return co_await handling;
         }
     }

@@ -6,13 +6,11 @@
 #include <fmt/format.h>
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <ctime>
 
-#include "runtime/io.hpp"
+#include "server/handlers/file_bytes.hpp"
 #include "server/handlers/file_failure.hpp"
 #include "server/http/conditional.hpp"
-#include "server/http/date.hpp"
 #include "server/http/encoded_response.hpp"
 #include "server/http/multipart.hpp"
 #include "server/http/range.hpp"
@@ -29,19 +27,10 @@ namespace {
 /// Up to here a file is read into the response and leaves with its head in one send; beyond it is streamed.
 constexpr std::uint64_t kInlineBytes = 64 * 1024;
 
-/// Changes whenever the file does: replaced, rewritten or touched.
-std::string etag_of(const struct stat& status, http::Coding coding) {
-    const std::string_view mark = coding == http::Coding::identity ? "" : "-";
-    const std::string_view name = coding == http::Coding::identity ? "" : http::to_string(coding);
-    return fmt::format("\"{:x}.{:x}-{:x}-{:x}{}{}\"", static_cast<std::uint64_t>(status.st_mtim.tv_sec),
-                       static_cast<std::uint64_t>(status.st_mtim.tv_nsec), static_cast<std::uint64_t>(status.st_size),
-                       static_cast<std::uint64_t>(status.st_ino), mark, name);
-}
-
-std::string date_of(std::time_t time) {
-    std::array<char, http::kDateBytes> text;
-    http::format_date(std::max<std::time_t>(time, 0), text);
-    return {text.data(), text.size()};
+/// The same bytes in another coding are another representation.
+std::string etag_of(const File& file, http::Coding coding) {
+    if (coding == http::Coding::identity) return file.etag;
+    return fmt::format("{}-{}\"", std::string_view(file.etag).substr(0, file.etag.size() - 1), http::to_string(coding));
 }
 
 /// A date is as good as a tag only when its second is over: the file may change again within it.
@@ -57,44 +46,30 @@ std::string random_boundary() {
     return fmt::format("{:016x}{:016x}", bits[0], bits[1]);
 }
 
-/// Appends a range of the file; errno if that cannot be.
-task<int> read_range(const Descriptor& file, ByteRange range, std::string& into) {
-    std::size_t done = into.size();
-    std::uint64_t offset = range.first;
-    into.resize(done + range.size());
-    while (done < into.size()) {
-        const std::span<char> rest(into.data() + done, into.size() - done);
-        const auto read = co_await runtime::read_at(file.get(), rest, offset);
-        if (!read) co_return read.error().code;
-        if (*read == 0) co_return EIO;  // cut short since fstat
-        done += *read;
-        offset += *read;
+/// One range: what lies in memory, short ones at once, long ones by the pipeline.
+task<int> set_body(Response& response, const FilePointer& file, ByteRange range) {
+    if (file->bytes != nullptr && range.size() == file->size()) {
+        response.body = file->bytes;
+        co_return 0;
     }
-    co_return 0;
-}
-
-/// One range: short ones at once, long ones by the pipeline.
-task<int> set_body(Response& response, OpenFile& file, ByteRange range) {
-    if (range.size() > kInlineBytes) {
-        response.body = http::FileBody(file.descriptor.release(), range.first, range.size());
+    if (file->bytes == nullptr && range.size() > kInlineBytes) {
+        response.body = http::FileBody{.file = file, .offset = range.first, .length = range.size()};
         co_return 0;
     }
     std::string bytes;
-    const int error = co_await read_range(file.descriptor, range, bytes);
+    const int error = co_await append_range(*file, range, bytes);
     if (error == 0) response.body = std::move(bytes);
     co_return error;
 }
 
 /// Several, with text around each.
-task<int> set_parts(Response& response, OpenFile& file, std::span<const ByteRange> ranges, std::string_view type) {
-    http::Multipart multipart = http::multipart_of(ranges, type, file.size(), random_boundary());
+task<int> set_parts(Response& response, const FilePointer& file, std::span<const ByteRange> ranges,
+                    std::string_view type) {
+    http::Multipart multipart = http::multipart_of(ranges, type, file->size(), random_boundary());
     response.set("Content-Type", multipart.content_type);
-    if (multipart.length > kInlineBytes) {
-        auto pieces =
-            std::make_unique<http::FilePieces>(http::FilePieces{.file = http::FileBody(file.descriptor.release(), 0, 0),
-                                                                .pieces = {},
-                                                                .end = std::move(multipart.end),
-                                                                .length = multipart.length});
+    if (file->bytes == nullptr && multipart.length > kInlineBytes) {
+        auto pieces = std::make_unique<http::FilePieces>(
+            http::FilePieces{.file = file, .pieces = {}, .end = std::move(multipart.end), .length = multipart.length});
         for (std::size_t i = 0; i < ranges.size(); ++i) {
             pieces->pieces.push_back({std::move(multipart.heads[i]), ranges[i].first, ranges[i].size()});
         }
@@ -104,7 +79,7 @@ task<int> set_parts(Response& response, OpenFile& file, std::span<const ByteRang
     std::string bytes;
     for (std::size_t i = 0; i < ranges.size(); ++i) {
         bytes += multipart.heads[i];
-        const int error = co_await read_range(file.descriptor, ranges[i], bytes);
+        const int error = co_await append_range(*file, ranges[i], bytes);
         if (error != 0) co_return error;
     }
     response.body = bytes + multipart.end;
@@ -116,23 +91,23 @@ task<int> set_ranges(Response& response, Representation& chosen, std::span<const
     response.status = 206;
     if (ranges.size() > 1) co_return co_await set_parts(response, chosen.file, ranges, chosen.type);
     response.content_type = chosen.type;
-    response.set("Content-Range", http::content_range(ranges.front(), chosen.file.size()));
+    response.set("Content-Range", http::content_range(ranges.front(), chosen.file->size()));
     co_return co_await set_body(response, chosen.file, ranges.front());
 }
 
 /// All of it, encoded on the way if that is wanted and makes it smaller.
 task<int> set_whole(Response& response, Representation& chosen) {
     response.content_type = chosen.type;
-    if (chosen.file.size() == 0) co_return 0;
+    if (chosen.file->size() == 0) co_return 0;
     if (chosen.send_in != http::Coding::identity) {
-        http::SharedBytes encoded = co_await chosen.encoder->encoded(chosen.file, chosen.send_in);
+        http::SharedBytes encoded = co_await chosen.encoder->encoded(*chosen.file, chosen.send_in);
         if (encoded != nullptr) {
             response.body = std::move(encoded);
             http::mark_encoded(response, chosen.send_in);
             co_return 0;
         }
     }
-    co_return co_await set_body(response, chosen.file, {0, chosen.file.size() - 1});
+    co_return co_await set_body(response, chosen.file, {0, chosen.file->size() - 1});
 }
 
 /// What every answer about a negotiated file has.
@@ -147,29 +122,43 @@ Response unsatisfiable(std::uint64_t size) {
     return response;
 }
 
-}  // namespace
-
-task<Response> answer_file(const Request& request, Representation chosen) {
-    const std::time_t now = std::time(nullptr);
-    const std::time_t modified = chosen.file.status.st_mtim.tv_sec;
-    const std::uint64_t size = chosen.file.size();
-    const std::string etag = etag_of(chosen.file.status, chosen.coding);
-
+/// All but the body. Its status is 200, unless the preconditions decide.
+Response begin_answer(const Request& request, const Representation& chosen, const std::string& etag) {
     Response response = varying(chosen, {});
-    // Never later than Date (RFC 9110 section 8.8.2.1), whatever the file says.
-    response.set("Last-Modified", date_of(std::min(modified, now)));
-    switch (http::evaluate(request, etag, modified)) {
+    response.fields.reserve(4);
+    response.set("Last-Modified", chosen.file->modified);
+    switch (http::evaluate(request, etag, chosen.file->status.st_mtim.tv_sec)) {
         case http::Precondition::not_modified:
             response.status = 304;
             response.set("ETag", chosen.send_in == http::Coding::identity ? etag : "W/" + etag);
-            co_return response;
-        case http::Precondition::failed: co_return varying(chosen, Response::text(412, "precondition failed\n"));
+            return response;
+        case http::Precondition::failed: return varying(chosen, Response::text(412, "precondition failed\n"));
         case http::Precondition::proceed: break;
     }
     response.set("ETag", etag).set("Accept-Ranges", "bytes");
     if (chosen.coding != http::Coding::identity) response.set("Content-Encoding", http::to_string(chosen.coding));
+    return response;
+}
 
-    const http::RangeDecision decision = http::decide_range(request, size, etag, strong_date(modified, now));
+}  // namespace
+
+std::optional<Response> answer_from_memory(const Request& request, const Representation& only) {
+    if (only.file->bytes == nullptr || request.field("Range")) return std::nullopt;
+    std::optional<Response> response = begin_answer(request, only, only.file->etag);
+    if (response->status != 200) return response;
+    response->content_type = only.type;
+    if (only.file->size() > 0) response->body = only.file->bytes;
+    return response;
+}
+
+task<Response> answer_file(const Request& request, Representation chosen) {
+    const std::string etag = etag_of(*chosen.file, chosen.coding);
+    Response response = begin_answer(request, chosen, etag);
+    if (response.status != 200) co_return response;
+
+    const std::uint64_t size = chosen.file->size();
+    const auto date = strong_date(chosen.file->status.st_mtim.tv_sec, std::time(nullptr));
+    const http::RangeDecision decision = http::decide_range(request, size, etag, date);
     int error = 0;
     switch (decision.kind) {
         case http::RangeKind::unsatisfiable: co_return varying(chosen, unsatisfiable(size));

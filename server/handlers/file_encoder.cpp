@@ -19,31 +19,29 @@ struct Work {
     Bytes bytes;
 };
 
-bool unchanged(const OpenFile& file) noexcept {
-    struct stat now{};
-    return ::fstat(file.descriptor.get(), &now) == 0 && now.st_size == file.status.st_size &&
-           now.st_mtim.tv_sec == file.status.st_mtim.tv_sec && now.st_mtim.tv_nsec == file.status.st_mtim.tv_nsec;
-}
-
-/// Waits for the disk and computes: holds its thread.
-Work read_and_encode(const OpenFile& file, http::Coding coding) {
-    std::string plain(file.size(), '\0');
-    std::size_t done = 0;
-    while (done < plain.size()) {
-        const ssize_t count =
-            ::pread(file.descriptor.get(), plain.data() + done, plain.size() - done, static_cast<off_t>(done));
-        if (count < 0 && errno == EINTR) continue;
-        if (count <= 0) return {};
-        done += static_cast<std::size_t>(count);
-    }
-    if (!unchanged(file)) return {};
+Work encode(std::string_view plain, http::Coding coding) {
     std::optional<std::string> encoded = http::encode(coding, plain);
     return {.read = true, .bytes = encoded ? std::make_shared<const std::string>(std::move(*encoded)) : nullptr};
 }
 
+/// Waits for the disk and computes: holds its thread.
+Work read_and_encode(const File& file, http::Coding coding) {
+    if (file.bytes != nullptr) return encode(*file.bytes, coding);
+    std::string plain(file.size(), '\0');
+    std::size_t done = 0;
+    while (done < plain.size()) {
+        const ssize_t count =
+            ::pread(file.descriptor(), plain.data() + done, plain.size() - done, static_cast<off_t>(done));
+        if (count < 0 && errno == EINTR) continue;
+        if (count <= 0) return {};
+        done += static_cast<std::size_t>(count);
+    }
+    return file.unchanged() ? encode(plain, coding) : Work{};
+}
+
 }  // namespace
 
-runtime::task<Bytes> FileEncoder::encoded(const OpenFile& file, http::Coding coding) {
+runtime::task<Bytes> FileEncoder::encoded(const File& file, http::Coding coding) {
     const EncodedCache::Key key(file.status, coding);
     EncodedCache::Found found = cache_.look(key);
     if (found.state != EncodedCache::State::claimed) co_return std::move(found.bytes);

@@ -9,7 +9,7 @@
 #include "config/config.hpp"
 #include "runtime/task.hpp"
 #include "server/handlers/encoded_cache.hpp"
-#include "server/handlers/static_root.hpp"
+#include "server/handlers/file.hpp"
 #include "server/pipeline/compression.hpp"
 
 namespace spindle::handlers {
@@ -19,14 +19,14 @@ class FileEncoder {
     explicit FileEncoder(const config::Compression& options) : compression_(options), cache_(kCacheBytesMax) {}
 
     /// Whether a file of that type is sent encoded to those who accept it.
-    [[nodiscard]] bool fits(std::string_view type, const OpenFile& file) const noexcept {
+    [[nodiscard]] bool fits(std::string_view type, const File& file) const noexcept {
         return file.size() <= kFileBytesMax && compression_.fits(type, file.size());
     }
     [[nodiscard]] std::span<const http::Coding> codings() const noexcept { return compression_.codings(); }
 
     /// Null: to be sent as it is, because it does not get smaller, somebody encodes it at this moment, too much
     /// blocking work is waiting, or it changes. May suspend; the file must stay until then.
-    [[nodiscard]] runtime::task<EncodedCache::Bytes> encoded(const OpenFile& file, http::Coding coding);
+    [[nodiscard]] runtime::task<EncodedCache::Bytes> encoded(const File& file, http::Coding coding);
 
   private:
     /// Larger ones would hold much memory and a thread for long; who has such files compresses them beforehand.

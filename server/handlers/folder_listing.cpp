@@ -59,15 +59,15 @@ bool look_at(int folder, const char* name, struct stat& status) {
 }
 
 // Blocks.
-Entries read_entries(Descriptor folder) {
+Entries read_entries(const File& folder) {
     Entries entries;
-    const int number = folder.get();
-    const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(number), &::closedir);
+    const int number = ::openat(folder.descriptor(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const std::unique_ptr<DIR, int (*)(DIR*)> stream(number < 0 ? nullptr : ::fdopendir(number), &::closedir);
     if (stream == nullptr) {
         entries.error = errno;
+        if (number >= 0) ::close(number);
         return entries;
     }
-    (void)folder.release();  // the stream's now
     while (const dirent* entry = ::readdir(stream.get())) {
         if (entry->d_name[0] == '.') continue;
         struct stat status{};
@@ -215,8 +215,8 @@ bool wants_json(const Request& request) {
 
 }  // namespace
 
-task<Response> list_folder(const Request& request, OpenFile folder) {
-    auto read = [&folder] { return read_entries(std::move(folder.descriptor)); };
+task<Response> list_folder(const Request& request, FilePointer folder) {
+    auto read = [&folder] { return read_entries(*folder); };
     auto entries = co_await runtime::blocking(read);
     if (!entries) co_return Response::busy("too much to do to read the folder\n");
     if (entries->error != 0) co_return failed(entries->error);

@@ -13,6 +13,6 @@ namespace spindle::handlers {
 
 /// Sorted by the query: `sort` is name, size or modified, `order` asc or desc; folders first. JSON for those who accept
 /// application/json rather than text/html. Reads the folder where blocking harms nobody.
-[[nodiscard]] runtime::task<http::Response> list_folder(const http::Request& request, OpenFile folder);
+[[nodiscard]] runtime::task<http::Response> list_folder(const http::Request& request, FilePointer folder);
 
 }  // namespace spindle::handlers

@@ -23,12 +23,12 @@ bool older(const struct stat& file, const struct stat& than) noexcept {
 }  // namespace
 
 runtime::task<std::optional<EncodedFile>> find_encoded(const StaticRoot& root, const std::string& path,
-                                                       const OpenFile& original, http::Codings codings) {
+                                                       const File& original, http::Codings codings) {
     for (const http::Coding coding : codings) {
         if (coding == http::Coding::identity) break;
         const std::string sibling = path + suffix_of(coding);
         auto found = co_await root.find(sibling);
-        if (!found || found->is_folder() || older(found->status, original.status)) continue;
+        if (!found || (*found)->is_folder() || older((*found)->status, original.status)) continue;
         co_return EncodedFile{.file = std::move(*found), .coding = coding};
     }
     co_return std::nullopt;

@@ -12,13 +12,13 @@
 namespace spindle::handlers {
 
 struct EncodedFile {
-    OpenFile file;
+    FilePointer file;
     http::Coding coding;
 };
 
 /// The first of `codings` in which the file at `path` is there; one that is older than its original is of another
 /// one. Looks no further than identity. May suspend; `path` and `original` must stay until then.
 [[nodiscard]] runtime::task<std::optional<EncodedFile>> find_encoded(const StaticRoot& root, const std::string& path,
-                                                                     const OpenFile& original, http::Codings codings);
+                                                                     const File& original, http::Codings codings);
 
 }  // namespace spindle::handlers

@@ -26,7 +26,7 @@ using MadeHandler = std::expected<pipeline::Handler, std::string>;
 /// What handlers share.
 struct Shared {
     const pipeline::Scoreboard& board;
-    std::shared_ptr<FileEncoder> encoder;  ///< null: compression is off
+    SharedFiles files;
 };
 
 struct Entry {
@@ -45,7 +45,7 @@ MadeHandler coroutine(const config::Route&, const Shared&) {
     return pipeline::Handler(pipeline::CoroutineHandler(function));
 }
 
-MadeHandler files(const config::Route& route, const Shared& shared) { return make_static_files(route, shared.encoder); }
+MadeHandler files(const config::Route& route, const Shared& shared) { return make_static_files(route, shared.files); }
 
 MadeHandler status(const config::Route&, const Shared& shared) { return pipeline::Handler(make_status(shared.board)); }
 
@@ -84,10 +84,7 @@ static_assert(std::ranges::is_sorted(kNames));
 /// Makes sites of their configuration; one for all of them, so that what they share is read once.
 class Maker {
   public:
-    Maker(const config::Config& config, const pipeline::Scoreboard& board)
-        : config_(config), shared_{.board = board, .encoder = nullptr} {
-        if (!config.compression.encodings.empty()) shared_.encoder = std::make_shared<FileEncoder>(config.compression);
-    }
+    Maker(const config::Config& config, Shared shared) : config_(config), shared_(std::move(shared)) {}
 
     std::expected<pipeline::Site, std::string> make_site(const config::Site& site) {
         std::vector<pipeline::Route> routes;
@@ -167,7 +164,9 @@ std::span<const std::string_view> known_names() { return kNames; }
 
 std::expected<std::vector<pipeline::Site>, std::string> make_sites(const config::Config& config,
                                                                    const pipeline::Scoreboard& board) {
-    Maker maker(config, board);
+    auto files = make_shared_files(config);
+    if (!files) return std::unexpected(files.error());
+    Maker maker(config, {.board = board, .files = std::move(*files)});
     std::vector<pipeline::Site> sites;
     if (!config.routes.empty() || config.sites.empty()) {
         config::Site outside;

@@ -13,6 +13,7 @@
 #include "server/handlers/file_encoder.hpp"
 #include "server/handlers/static_root.hpp"
 #include "server/http/coding.hpp"
+#include "server/http/mime.hpp"
 #include "server/http/request.hpp"
 
 namespace spindle::handlers {
@@ -21,22 +22,27 @@ namespace spindle::handlers {
 struct Offer {
     std::vector<http::Coding> precompressed;
     std::shared_ptr<FileEncoder> encoder;  ///< null: nothing is encoded while it is sent
+    std::shared_ptr<const http::MimeTypes> types;
 };
 
 struct Representation {
-    OpenFile file;
-    std::string_view type;                          ///< of the original; static lifetime
+    FilePointer file;
+    std::string_view type;                          ///< of the original; as good as the offer
     bool varies = false;                            ///< other clients may get another one
     http::Coding coding = http::Coding::identity;   ///< in which it lies there
     http::Coding send_in = http::Coding::identity;  ///< to be encoded, when it is sent whole
     FileEncoder* encoder = nullptr;                 ///< for that; the offer's
 };
 
+/// The file itself, if nobody can get anything else.
+[[nodiscard]] std::optional<Representation> only_representation(const Offer& offer, std::string_view path,
+                                                                FilePointer original);
+
 /// Nothing if the client refuses all there is. May suspend; all but `original` must stay until then.
 [[nodiscard]] runtime::task<std::optional<Representation>> choose_representation(const StaticRoot& root,
                                                                                  const Offer& offer,
                                                                                  const http::Request& request,
                                                                                  const std::string& path,
-                                                                                 OpenFile original);
+                                                                                 FilePointer original);
 
 }  // namespace spindle::handlers

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <algorithm>
 #include <cerrno>
+#include <fstream>
 #include <memory>
 #include <system_error>
 #include <vector>
@@ -60,7 +61,7 @@ Response not_acceptable() {
     return response;
 }
 
-task<Response> send(const StaticRoute& route, const Request& request, const std::string& path, OpenFile file) {
+task<Response> send(const StaticRoute& route, const Request& request, const std::string& path, FilePointer file) {
     auto chosen = co_await choose_representation(route.root, route.offer, request, path, std::move(file));
     if (!chosen) co_return not_acceptable();
     co_return co_await answer_file(request, std::move(*chosen));
@@ -71,7 +72,7 @@ task<Response> send_folder(const StaticRoute& route, const Request& request, con
     for (const std::string& name : route.index) {
         const std::string path = folder + name;
         auto found = co_await route.root.find(path);
-        if (found && !found->is_folder()) co_return co_await send(route, request, path, std::move(*found));
+        if (found && !(*found)->is_folder()) co_return co_await send(route, request, path, std::move(*found));
         if (!found && found.error() != ENOENT) co_return failed(found.error());
     }
     if (!route.autoindex) co_return not_found();
@@ -86,7 +87,7 @@ task<Response> send_asked(const StaticRoute& route, const Request& request, cons
     if (relative.empty() || relative.ends_with('/')) co_return co_await send_folder(route, request, relative);
     auto found = co_await route.root.find(relative);
     if (!found) co_return failed(found.error());
-    if (found->is_folder()) co_return redirect_to_folder(request);
+    if ((*found)->is_folder()) co_return redirect_to_folder(request);
     co_return co_await send(route, request, relative, std::move(*found));
 }
 
@@ -102,16 +103,38 @@ task<Response> send_instead(const StaticRoute& route, const Request& request, co
     for (const config::TextTemplate& text : route.try_files) {
         const std::string path = tried_path(text, relative);
         auto found = co_await route.root.find(path);
-        if (found && !found->is_folder()) co_return co_await send(route, request, path, std::move(*found));
+        if (found && !(*found)->is_folder()) co_return co_await send(route, request, path, std::move(*found));
     }
     co_return not_found();
 }
 
-task<Response> serve(std::shared_ptr<const StaticRoute> route, Request& request) {
-    const std::string relative(request.path.substr(std::min(route->mounted_at.size(), request.path.size())));
-    if (relative.starts_with('/') || relative.find('\0') != relative.npos || has_hidden_segment(relative)) {
-        co_return not_found();
+std::string_view relative_path(const StaticRoute& route, const Request& request) noexcept {
+    return request.path.substr(std::min(route.mounted_at.size(), request.path.size()));
+}
+
+bool is_servable(std::string_view relative) noexcept {
+    return !relative.starts_with('/') && relative.find('\0') == relative.npos && !has_hidden_segment(relative);
+}
+
+/// The usual case at once: a whole file that lies in memory, and nothing else to choose from.
+std::optional<Response> known(const StaticRoute& route, const Request& request) {
+    std::string_view relative = relative_path(route, request);
+    std::string index;
+    if (relative.empty() || relative.ends_with('/')) {
+        if (route.index.empty()) return std::nullopt;
+        index.append(relative).append(route.index.front());
+        relative = index;
     }
+    if (!is_servable(relative)) return std::nullopt;
+    std::optional<FoundFile> found = route.root.known(relative);
+    if (!found || !found->has_value()) return std::nullopt;
+    auto chosen = only_representation(route.offer, relative, std::move(**found));
+    return chosen ? answer_from_memory(request, *chosen) : std::nullopt;
+}
+
+task<Response> serve(std::shared_ptr<const StaticRoute> route, Request& request) {
+    const std::string relative(relative_path(*route, request));
+    if (!is_servable(relative)) co_return not_found();
     Response answer = co_await send_asked(*route, request, relative);
     if (answer.status == 404 && !route->try_files.empty()) co_return co_await send_instead(*route, request, relative);
     co_return answer;
@@ -119,20 +142,36 @@ task<Response> serve(std::shared_ptr<const StaticRoute> route, Request& request)
 
 }  // namespace
 
-std::expected<pipeline::Handler, std::string> make_static_files(const config::Route& route,
-                                                                std::shared_ptr<FileEncoder> encoder) {
-    auto root = StaticRoot::open(route.root);
+std::expected<SharedFiles, std::string> make_shared_files(const config::Config& config) {
+    SharedFiles shared;
+    if (!config.compression.encodings.empty()) shared.encoder = std::make_shared<FileEncoder>(config.compression);
+    if (config.files.cache_bytes != 0) shared.cache = std::make_shared<FileCache>(config.files);
+    auto types = std::make_shared<http::MimeTypes>();
+    for (const config::NamedText& type : config.files.types) types->set(type.name, type.value);
+    const std::string& table = config.files.types_table;
+    if (std::ifstream file(table); file) types->read_table(file);
+    else if (table != "none" && table != config::Files::kSystemTypes)
+        return std::unexpected(fmt::format("files.types_table {} cannot be read", table));
+    shared.types = std::move(types);
+    return shared;
+}
+
+std::expected<pipeline::Handler, std::string> make_static_files(const config::Route& route, const SharedFiles& shared) {
+    auto root = StaticRoot::open(route.root, shared.cache);
     if (!root) {
         return std::unexpected(
             fmt::format("root {}: {}", route.root.string(), std::generic_category().message(root.error())));
     }
-    Offer offer{.precompressed = http::codings_of(route.precompressed), .encoder = std::move(encoder)};
+    Offer offer{
+        .precompressed = http::codings_of(route.precompressed), .encoder = shared.encoder, .types = shared.types};
     std::vector<config::TextTemplate> try_files;
     try_files.reserve(route.try_files.size());
     for (const std::string& text : route.try_files) try_files.push_back(config::parse_template(text).value());
     auto mounted = std::make_shared<const StaticRoute>(std::move(*root), route.path, route.index, std::move(try_files),
                                                        route.autoindex, std::move(offer));
-    return pipeline::CoroutineHandler([mounted](Request& request, Context&) { return serve(mounted, request); });
+    return pipeline::KnowingHandler{
+        .known = [mounted](Request& request, Context&) { return known(*mounted, request); },
+        .otherwise = [mounted](Request& request, Context&) { return serve(mounted, request); }};
 }
 
 }  // namespace spindle::handlers

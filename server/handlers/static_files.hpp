@@ -10,13 +10,25 @@
 #include <string>
 
 #include "config/config.hpp"
+#include "server/handlers/file_cache.hpp"
 #include "server/handlers/file_encoder.hpp"
+#include "server/http/mime.hpp"
 #include "server/pipeline/handler.hpp"
 
 namespace spindle::handlers {
 
-/// Opens route.root. The error names it and the cause. `encoder` may be null: nothing is compressed then.
+/// What all static routes of a server have in common. Null: no compression, nothing held in memory.
+struct SharedFiles {
+    std::shared_ptr<FileEncoder> encoder;
+    std::shared_ptr<FileCache> cache;
+    std::shared_ptr<const http::MimeTypes> types;  ///< never null
+};
+
+/// The error names the table of types that cannot be read.
+[[nodiscard]] std::expected<SharedFiles, std::string> make_shared_files(const config::Config& config);
+
+/// Opens route.root. The error names it and the cause.
 [[nodiscard]] std::expected<pipeline::Handler, std::string> make_static_files(const config::Route& route,
-                                                                              std::shared_ptr<FileEncoder> encoder);
+                                                                              const SharedFiles& shared);
 
 }  // namespace spindle::handlers

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <istream>
+#include <sstream>
 
 namespace spindle::http {
 
@@ -115,27 +117,67 @@ constexpr std::array kTypes = std::to_array<Row>({
 // Strictly: an extension has one row.
 static_assert(std::ranges::adjacent_find(kTypes, std::ranges::greater_equal{}, &Row::extension) == kTypes.end());
 
-constexpr std::size_t kExtensionBytesMax = [] {
-    std::size_t most = 0;
-    for (const Row& row : kTypes) most = std::max(most, row.extension.size());
-    return most;
-}();
+constexpr std::size_t kExtensionBytesMax = 32;
 constexpr std::string_view kUnknown = "application/octet-stream";
+
+/// An extension in lower case.
+class Extension {
+  public:
+    explicit Extension(std::string_view path) noexcept {
+        const std::string_view name = path.substr(path.rfind('/') + 1);
+        const std::size_t dot = name.rfind('.');
+        if (dot == std::string_view::npos || dot == 0) return;
+        const std::string_view extension = name.substr(dot + 1);
+        if (extension.size() > kExtensionBytesMax) return;
+        std::ranges::transform(extension, bytes_.begin(), to_lower);
+        size_ = extension.size();
+    }
+    [[nodiscard]] std::string_view text() const noexcept { return {bytes_.data(), size_}; }
+
+  private:
+    static char to_lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
+    std::array<char, kExtensionBytesMax> bytes_;
+    std::size_t size_ = 0;
+};
+
+/// Empty if it is not in the table.
+std::string_view known_type(std::string_view extension) noexcept {
+    const auto row = std::ranges::lower_bound(kTypes, extension, {}, &Row::extension);
+    return row != kTypes.end() && row->extension == extension ? row->type : std::string_view();
+}
 
 }  // namespace
 
 std::string_view mime_type(std::string_view path) noexcept {
-    const std::string_view name = path.substr(path.rfind('/') + 1);
-    const std::size_t dot = name.rfind('.');
-    if (dot == std::string_view::npos || dot == 0) return kUnknown;
-    const std::string_view extension = name.substr(dot + 1);
-    if (extension.size() > kExtensionBytesMax) return kUnknown;
-    std::array<char, kExtensionBytesMax> folded;
-    std::ranges::transform(extension, folded.begin(),
-                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; });
-    const std::string_view wanted(folded.data(), extension.size());
-    const auto row = std::ranges::lower_bound(kTypes, wanted, {}, &Row::extension);
-    return row != kTypes.end() && row->extension == wanted ? row->type : kUnknown;
+    const std::string_view known = known_type(Extension(path).text());
+    return known.empty() ? kUnknown : known;
+}
+
+void MimeTypes::set(std::string_view extension, std::string_view type) {
+    preferred_.insert_or_assign(std::string(extension), std::string(type));
+}
+
+void MimeTypes::read_table(std::istream& table) {
+    for (std::string line; std::getline(table, line);) {
+        std::istringstream words(line.substr(0, line.find('#')));
+        std::string type;
+        words >> type;
+        if (type.find('/') == type.npos) continue;
+        if (type.starts_with("text/")) type += "; charset=utf-8";
+        for (std::string extension; words >> extension;) others_.try_emplace(extension, type);
+    }
+}
+
+std::string_view MimeTypes::of(std::string_view path) const noexcept {
+    const Extension extension(path);
+    if (!preferred_.empty()) {
+        const auto found = preferred_.find(extension.text());
+        if (found != preferred_.end()) return found->second;
+    }
+    const std::string_view known = known_type(extension.text());
+    if (!known.empty()) return known;
+    const auto found = others_.find(extension.text());
+    return found == others_.end() ? kUnknown : found->second;
 }
 
 }  // namespace spindle::http

@@ -1,17 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/http/response.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 
 #include "server/http/request.hpp"
 
 namespace spindle::http {
-
-FileBody::~FileBody() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-}
 
 std::optional<std::string_view> Response::field(std::string_view name) const noexcept {
     const auto found =

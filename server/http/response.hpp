@@ -15,36 +15,29 @@
 
 namespace spindle::http {
 
-/// Bytes of an open file. Owns the descriptor and closes it. Move-only.
-class FileBody {
+/// A file that is read while it is sent.
+class FileSource {
   public:
-    FileBody(int descriptor, std::uint64_t offset, std::uint64_t length) noexcept
-        : offset(offset), length(length), descriptor_(descriptor) {}
-    FileBody(FileBody&& other) noexcept
-        : offset(other.offset), length(other.length), descriptor_(std::exchange(other.descriptor_, -1)) {}
-    FileBody& operator=(FileBody&& other) noexcept {
-        std::swap(descriptor_, other.descriptor_);
-        offset = other.offset;
-        length = other.length;
-        return *this;
-    }
-    ~FileBody();
-    [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
-    std::uint64_t offset;
-    std::uint64_t length;
-
-  private:
-    int descriptor_;
+    virtual ~FileSource() = default;
+    [[nodiscard]] virtual int descriptor() const noexcept = 0;
+    /// False: what was read since the answer began may be of two states of the file.
+    [[nodiscard]] virtual bool unchanged() const noexcept = 0;
 };
 
-/// Pieces of one open file with text before each of them.
+struct FileBody {
+    std::shared_ptr<const FileSource> file;  ///< never null
+    std::uint64_t offset = 0;
+    std::uint64_t length = 0;
+};
+
+/// Pieces of one file with text before each of them.
 struct FilePieces {
     struct Piece {
         std::string before;
         std::uint64_t offset = 0;
         std::uint64_t length = 0;
     };
-    FileBody file;  ///< its own offset and length do not count here
+    std::shared_ptr<const FileSource> file;  ///< never null
     std::vector<Piece> pieces;
     std::string end;           ///< behind the last one
     std::uint64_t length = 0;  ///< of everything
@@ -70,7 +63,7 @@ struct ResponseField {
 
 struct Response {
     std::uint16_t status = 200;
-    std::string_view content_type;      ///< static lifetime (a literal or the MIME table); empty: no Content-Type
+    std::string_view content_type;      ///< lives as long as the server; empty: no Content-Type
     std::vector<ResponseField> fields;  ///< others, in order; CR, LF and NUL in them make the response a 500
     Body body;
     bool close = false;  ///< end the connection after this response

@@ -205,11 +205,25 @@ typename Connection<Stream>::Next Connection<Stream>::answer_at_once() {
     server_.sites().lead(request, exchange_->to);
     if (!admit() || request.has_body()) return Next::slow;
     const Route* route = exchange_->to.route;
-    const bool allowed = has_handler();
-    const PlainHandler* plain = allowed ? std::get_if<PlainHandler>(&route->handler) : nullptr;
-    if (allowed && plain == nullptr) return Next::slow;
-    Response response = plain != nullptr ? call_plain(*plain, *route) : respond_without_handler();
-    if (!small_body(response, kInlineBodyMax) || (plain != nullptr && wants_encoding(response))) {
+    if (!has_handler()) {
+        Response response = respond_without_handler();
+        return append_at_once(response);
+    }
+    if (const auto* plain = std::get_if<PlainHandler>(&route->handler)) {
+        Response response = call_plain(*plain, *route);
+        return append_at_once(response);
+    }
+    const auto* knowing = std::get_if<KnowingHandler>(&route->handler);
+    if (knowing == nullptr) return Next::slow;
+    std::optional<Response> known = ask(knowing->known, *route);
+    if (!known) return Next::slow;
+    finish(*known, *route);
+    return append_at_once(*known);
+}
+
+template <class Stream>
+typename Connection<Stream>::Next Connection<Stream>::append_at_once(Response& response) {
+    if (!small_body(response, kInlineBodyMax) || (has_handler() && wants_encoding(response))) {
         exchange_->response = std::make_unique<Response>(std::move(response));
         return Next::slow;
     }
@@ -220,13 +234,15 @@ typename Connection<Stream>::Next Connection<Stream>::answer_at_once() {
 
 template <class Stream>
 Response Connection<Stream>::call_plain(const PlainHandler& handler, const Route& route) noexcept {
-    Response response = ask_plain(handler, route);
+    Response response = ask(handler, route);
     finish(response, route);
     return response;
 }
 
+/// A handler that does not wait.
 template <class Stream>
-Response Connection<Stream>::ask_plain(const PlainHandler& handler, const Route& route) noexcept {
+template <class Answer>
+Answer Connection<Stream>::ask(const std::function<Answer(Request&, Context&)>& handler, const Route& route) noexcept {
     RequestBody none(*this, {});
     Context context = context_of(route, none);
     try {
@@ -353,7 +369,7 @@ task<typename Connection<Stream>::Next> Connection<Stream>::answer_slowly() {
             const auto limit = server_.config().timeouts.handler;
             if (limit.count() != 0) watched.scope.set_deadline(runtime::in(limit));
             context.scope = &watched.scope;
-            task<Response> handling = std::get<CoroutineHandler>(route->handler)(exchange_->request, context);
+            task<Response> handling = coroutine_of(route->handler)(exchange_->request, context);
             Response&& made = co_await handling;
             exchange_->response = std::make_unique<Response>(std::move(made));
             apply_rules(*exchange_->response);

@@ -77,7 +77,9 @@ class Connection {
     [[nodiscard]] Response respond_without_handler() const;
     [[nodiscard]] Response without_handler() const;
     void apply_rules(Response& response) const;
-    [[nodiscard]] Response ask_plain(const PlainHandler& handler, const Route& route) noexcept;
+    template <class Answer>
+    [[nodiscard]] Answer ask(const std::function<Answer(Request&, Context&)>& handler, const Route& route) noexcept;
+    Next append_at_once(Response& response);
     void finish(Response& response, const Route& route) noexcept;
     [[nodiscard]] bool admit();
     [[nodiscard]] bool has_handler() const noexcept;
@@ -93,7 +95,8 @@ class Connection {
     [[nodiscard]] bool wants_encoding(const Response& response) const noexcept;
     runtime::task<void> encode(Response& response, const Route& route);
     runtime::task<bool> send_response(Response& response, bool keep_alive);
-    runtime::task<bool> send_file(int descriptor, std::uint64_t offset, std::uint64_t length);
+    std::string_view send_together(std::string_view body) noexcept;
+    runtime::task<bool> send_file(const http::FileSource& file, std::uint64_t offset, std::uint64_t length);
     runtime::task<bool> send_pieces(const http::FilePieces& body);
     runtime::task<Streamed> send_stream(Response& response, bool keep_alive, RequestBody& body, const char* route);
     runtime::task<bool> produce(StreamedBody& body, ResponseBody& writer, const char* route);
@@ -112,8 +115,10 @@ class Connection {
     runtime::task<void> linger();
 
     static constexpr std::size_t kOutputBytesMax = 256 * 1024;  ///< pipelined answers held before a flush
-    static constexpr std::size_t kInlineBodyMax = 64 * 1024;    ///< bodies copied behind their head
-    static constexpr std::size_t kFileChunkBytes = 256 * 1024;
+    static constexpr std::size_t kCopiedBodyMax = 16 * 1024;    ///< bodies copied behind their head
+    static constexpr std::size_t kInlineBodyMax = 256 * 1024;   ///< what a connection holds for a slow client
+    static constexpr std::size_t kSlowChunkBytes = 16 * 1024;   ///< of a file, while its client is waited for
+    static constexpr std::size_t kFileChunkBytes = kInlineBodyMax;
     static constexpr std::uint64_t kDrainBytesMax = 64 * 1024;  ///< of a body that the handler left unread
     static constexpr std::uint64_t kLingerBytesMax = 1024 * 1024;
     static constexpr std::chrono::seconds kLingerTime{2};

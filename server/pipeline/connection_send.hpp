@@ -4,7 +4,10 @@
 // connection.cpp; included there only.
 #pragma once
 
+#include <sys/uio.h>
+
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -19,7 +22,7 @@
 
 namespace spindle::pipeline {
 
-/// A body that can stand behind its head in one send.
+/// A body that leaves without waiting, or is kept for the client who is slow.
 inline std::optional<std::string_view> small_body(const Response& response, std::size_t bytes_max) noexcept {
     const auto bytes = http::bytes_in_memory(response);
     return bytes && bytes->size() <= bytes_max ? bytes : std::nullopt;
@@ -39,14 +42,14 @@ task<bool> Connection<Stream>::send_response(Response& response, bool keep_alive
     if (head_only) {
         sent_bytes = 0;
     } else if (const auto* file = std::get_if<http::FileBody>(&response.body)) {
-        sent = co_await send_file(file->descriptor(), file->offset, file->length);
+        sent = co_await send_file(*file->file, file->offset, file->length);
     } else if (const auto* pieces = std::get_if<std::unique_ptr<http::FilePieces>>(&response.body)) {
         sent = co_await send_pieces(**pieces);
     } else {
-        const std::string_view whole = *small_body(response, SIZE_MAX);
+        const std::string_view rest = send_together(*small_body(response, SIZE_MAX));
         sent = co_await flush();
         if (sent) {
-            const auto result = co_await stream_.send_all(whole, server_.config().timeouts.write);
+            const auto result = co_await stream_.send_all(rest, server_.config().timeouts.write);
             sent = result.has_value();
         }
     }
@@ -55,20 +58,44 @@ task<bool> Connection<Stream>::send_response(Response& response, bool keep_alive
     co_return sent;
 }
 
-// A file that turned out shorter than its Content-Length leaves only one honest answer: an aborted one.
+/// The output and a body that lies elsewhere in one send, as far as they go without waiting.
+/// -> what is left of the body; what is left of the output stays there, and then all of the body is left.
 template <class Stream>
-task<bool> Connection<Stream>::send_file(int descriptor, std::uint64_t offset, std::uint64_t length) {
-    std::string chunk;
+std::string_view Connection<Stream>::send_together(std::string_view body) noexcept {
+    std::string& output = exchange_->output;
+    const std::array<iovec, 2> parts{{{output.data(), output.size()}, {const_cast<char*>(body.data()), body.size()}}};
+    const auto sent = broken_ ? 0 : stream_.try_send(parts.data(), parts.size()).value_or(0);
+    if (sent < output.size()) {
+        output.erase(0, sent);
+        return body;
+    }
+    body.remove_prefix(sent - output.size());
+    output.clear();
+    return body;
+}
+
+// A file that turned out shorter than its Content-Length, or that is written to meanwhile, leaves only one honest
+// answer: an aborted one. A file that another one took the place of is still there for whoever has it open.
+template <class Stream>
+task<bool> Connection<Stream>::send_file(const http::FileSource& file, std::uint64_t offset, std::uint64_t length) {
     const std::uint64_t end = offset + length;
     bool sent = co_await flush();
     while (sent && offset < end) {
-        chunk.resize(std::min<std::uint64_t>(end - offset, kFileChunkBytes));
-        const auto read = co_await runtime::read_at(descriptor, chunk, offset);
-        if (!read || *read == 0) co_return false;
-        const auto result =
-            co_await stream_.send_all(std::string_view(chunk).substr(0, *read), server_.config().timeouts.write);
+        const std::size_t wanted = std::min<std::uint64_t>(end - offset, kFileChunkBytes);
+        auto chunk = std::make_unique_for_overwrite<char[]>(wanted);
+        const auto read = co_await runtime::read_at(file.descriptor(), {chunk.get(), wanted}, offset);
+        if (!read || *read == 0 || !file.unchanged()) co_return false;
+        const std::string_view bytes(chunk.get(), *read);
+        const auto taken = stream_.try_send(bytes);
+        if (!taken) co_return false;
+        offset += *taken;
+        // While a slow client is waited for, the file has what is to come: little of it is kept.
+        const std::string rest(bytes.substr(*taken, kSlowChunkBytes));
+        chunk.reset();
+        if (rest.empty()) continue;
+        const auto result = co_await stream_.send_all(rest, server_.config().timeouts.write);
         sent = result.has_value();
-        offset += *read;
+        offset += rest.size();
     }
     co_return sent;
 }
@@ -77,7 +104,7 @@ template <class Stream>
 task<bool> Connection<Stream>::send_pieces(const http::FilePieces& body) {
     for (const http::FilePieces::Piece& piece : body.pieces) {
         exchange_->output.append(piece.before);
-        const bool sent = co_await send_file(body.file.descriptor(), piece.offset, piece.length);
+        const bool sent = co_await send_file(*body.file, piece.offset, piece.length);
         if (!sent) co_return false;
     }
     exchange_->output.append(body.end);
@@ -137,7 +164,7 @@ bool Connection<Stream>::append_small(const Response& response, bool keep_alive)
     const std::string_view body = *small_body(response, SIZE_MAX);
     if (!append_head(response, keep_alive, http::Framing::content_length, body.size())) return false;
     const bool with_body = exchange_->request.method != http::Method::head;
-    if (with_body) exchange_->output.append(body);
+    if (with_body) exchange_->output.append(body.size() <= kCopiedBodyMax ? body : send_together(body));
     log(response.status, with_body ? body.size() : 0);
     return true;
 }

@@ -94,7 +94,18 @@ struct Context {
 
 using PlainHandler = std::function<Response(Request&, Context&)>;
 using CoroutineHandler = std::function<task<Response>(Request&, Context&)>;
-using Handler = std::variant<PlainHandler, CoroutineHandler>;
+/// May know the answer without waiting; where it does not, the coroutine is asked.
+struct KnowingHandler {
+    std::function<std::optional<Response>(Request&, Context&)> known;
+    CoroutineHandler otherwise;
+};
+using Handler = std::variant<PlainHandler, CoroutineHandler, KnowingHandler>;
+
+/// Of a handler that is not plain.
+[[nodiscard]] inline const CoroutineHandler& coroutine_of(const Handler& handler) {
+    const auto* knowing = std::get_if<KnowingHandler>(&handler);
+    return knowing != nullptr ? knowing->otherwise : std::get<CoroutineHandler>(handler);
+}
 
 /// A mounted route; its path as config/route_path.hpp has it.
 struct Route {

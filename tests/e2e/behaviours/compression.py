@@ -159,9 +159,9 @@ def many_at_once_get_the_file_however_it_is_encoded(t):
     check.equal(len(bodies), 1, "different encoded bodies")
 
 
-@behaviour(config=ON, own_server=True, compare=False)
+@behaviour(own_server=True, compare=False)
 def a_changed_file_is_encoded_anew(t):
-    t.start(ON)
+    t.start(ON.with_settings({"files.cache_valid": "0s"}))
     path = t.bench.folder / "encoded" / f"changing_{t.variant.name.replace('/', '_')}.txt"
     for content in (b"before " * 1000, b"after  " * 1000):
         path.write_bytes(content)

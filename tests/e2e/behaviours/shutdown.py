@@ -23,11 +23,12 @@ def idle_connection(t):
 
 
 def drain_begins(t, server, number=signal.SIGTERM) -> None:
-    """Returns when the drain has begun: an idle connection is closed by it."""
-    idle = idle_connection(t)
+    """Returns when the drain has begun, which closes idle connections: of these, every worker will have one."""
+    idle = [idle_connection(t) for _ in range(8 * t.variant.workers)]
     time.sleep(t.limit(0.05))  # nothing tells from outside that requests sent before have been read
     server.signal(number)
-    idle.expect_end()
+    for connection in idle:
+        connection.expect_end()
 
 
 @behaviour(own_server=True)

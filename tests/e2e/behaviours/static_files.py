@@ -3,6 +3,7 @@
 
 from harness import check
 from harness.client import request
+from harness.configuration import configuration
 from harness.registry import behaviour
 from harness.site import BIG, FILES, MODIFIED_TEXT
 
@@ -37,6 +38,36 @@ def text_files_say_their_charset(t):
     for name in ("index.html", "style.css", "notes.txt"):
         content_type = t.ask("HEAD", "/" + name).field("Content-Type")
         assert "charset=utf-8" in content_type.lower(), f"{name}: {content_type}"
+
+
+TYPED = configuration(
+    {
+        "files.types": {"txt": "text/x-ours", "own": "application/x-own"},
+        "files.types_table": "{folder}/mime.types",
+    }
+)
+
+
+@behaviour(own_server=True, compare=False)
+def types_of_the_configuration_go_before_those_known_and_those_before_the_systems(t):
+    table = "# a comment\ntext/x-table\ttable css\napplication/x-later table\n\ntext/empty\n"
+    (t.bench.folder / "mime.types").write_text(table)
+    names = ("file.own", "file.table", "file.other")
+    for name in names:
+        (t.bench.folder / "site" / name).write_text(name)
+    try:
+        t.start(TYPED)
+        for name, expected in (
+            ("notes.txt", "text/x-ours"),
+            ("file.own", "application/x-own"),
+            ("style.css", "text/css; charset=utf-8"),
+            ("file.table", "text/x-table; charset=utf-8"),
+            ("file.other", "application/octet-stream"),
+        ):
+            check.field(t.ask("HEAD", f"/{name}"), "Content-Type", expected)
+    finally:
+        for name in names:
+            (t.bench.folder / "site" / name).unlink()
 
 
 @behaviour

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What normal clients wait while thousands of connections are slow on purpose; server on all CPUs."""
+
+import statistics
+import subprocess
+import sys
+import time
+
+import servers
+from isolation import PROBES, RATE, probe
+from table import Report, row
+
+CONNECTIONS = 5000
+ATTACKS = ("slow_header", "slow_body", "slow_read")
+COLUMNS = ("p50 ms alone", "p99 ms alone", "p50 ms", "p99 ms", "max ms", "unanswered", "KiB/connection")
+
+
+def start(name: str, options) -> servers.Server | None:
+    if name == "nginx":
+        return servers.start_nginx(options.folder)
+    return servers.start_spindle(options.spindle, name, options.folder, workers=options.cpus)
+
+
+def measure(name: str, attack: str, options) -> dict[str, float] | None:
+    server = start(name, options)
+    if server is None:
+        return None
+    try:
+        alone = probe(server.port, options)
+        before = server.memory_bytes()
+        command = [sys.executable, str(servers.HERE / "attacker.py"), attack, str(server.port), str(CONNECTIONS)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as attacker:
+            if attacker.stdout.readline() != "opened\n":
+                raise SystemExit(f"{name}: {CONNECTIONS} connections could not be opened")
+            time.sleep(2)
+            beside = probe(server.port, options)
+            memory = server.memory_bytes() - before
+            attacker.communicate("\n")
+    finally:
+        server.stop(patience=4)
+    return {
+        "p50 ms alone": alone["p50"],
+        "p99 ms alone": alone["p99"],
+        "p50 ms": beside["p50"],
+        "p99 ms": beside["p99"],
+        "max ms": beside["max"],
+        "unanswered": beside["unanswered"],
+        "KiB/connection": memory / CONNECTIONS / 1024,
+    }
+
+
+def servers_for(attack: str) -> list[str]:
+    """nginx as it is configured here reads no bodies."""
+    return list(servers.BACKENDS) if attack == "slow_body" else ["nginx", *servers.BACKENDS]
+
+
+def run(report: Report, options) -> None:
+    chosen = [attack for attack in ATTACKS if options.load in attack]
+    rounds = [
+        {attack: {name: measure(name, attack, options) for name in servers_for(attack)} for attack in chosen}
+        for _ in range(options.rounds)
+    ]
+    report.line(
+        f"latency of /plaintext, {RATE} requests/s (open loop) on {PROBES} connections, beside {CONNECTIONS}"
+        f" slow connections; {options.cpus} CPUs for server and clients (nginx: one worker), {options.rounds} rounds"
+        f" of {options.seconds} s"
+    )
+    for attack in chosen:
+        report.line()
+        row(report, attack.replace("_", " "), COLUMNS)
+        for name in servers_for(attack):
+            found = [one[attack][name] for one in rounds]
+            if None not in found:
+                row(report, name, [statistics.median(one[figure] for one in found) for figure in COLUMNS])
