@@ -329,7 +329,7 @@ Rule<Holder> shown_if_true(Rule<Holder> rule) {
 }
 
 template <class Holder, class Member>
-Rule<Holder> named_texts(Member member, std::string_view fallback, std::string allowed,
+Rule<Holder> named_texts(Member member, std::string_view fallback, const std::string& allowed,
                          bool (*valid_name)(std::string_view), bool (*valid_value)(std::string_view)) {
     return {.type = "table of text",
             .default_value = std::string(fallback),

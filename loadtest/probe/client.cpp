@@ -58,7 +58,11 @@ std::string request_for(std::string_view path) {
 }
 
 Client::Client(Client&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)), length_(other.length_), buffer_(other.buffer_) {}
+    : descriptor_(std::exchange(other.descriptor_, -1)),
+      status_(other.status_),
+      body_bytes_left_(other.body_bytes_left_),
+      length_(other.length_),
+      buffer_(other.buffer_) {}
 
 Client::~Client() {
     if (descriptor_ >= 0) ::close(descriptor_);
@@ -93,22 +97,29 @@ void Client::receive() {
     const ssize_t got = ::recv(descriptor_, buffer_.data() + length_, buffer_.size() - length_, 0);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (got < 0) fail("recv");
-    if (got == 0) fail("the server closed a connection, or its response is too long");
+    if (got == 0) fail("the server closed a connection, or its head is too long");
     length_ += static_cast<std::size_t>(got);
 }
 
 int Client::next_response() {
-    const std::string_view all(buffer_.data(), length_);
-    const std::size_t head = all.find("\r\n\r\n");
-    if (head == all.npos) return 0;
-    const std::size_t whole = head + 4 + content_length(all.substr(0, head));
-    if (length_ < whole) return 0;
-    int status = 0;
-    constexpr std::size_t kStatusAt = std::string_view("HTTP/1.1 ").size();
-    std::from_chars(all.data() + kStatusAt, all.data() + kStatusAt + 3, status);
-    length_ -= whole;
-    std::memmove(buffer_.data(), buffer_.data() + whole, length_);
-    return status;
+    if (status_ == 0) {
+        const std::string_view all(buffer_.data(), length_);
+        const std::size_t head = all.find("\r\n\r\n");
+        if (head == all.npos) return 0;
+        constexpr std::size_t kStatusAt = std::string_view("HTTP/1.1 ").size();
+        std::from_chars(all.data() + kStatusAt, all.data() + kStatusAt + 3, status_);
+        body_bytes_left_ = content_length(all.substr(0, head));
+        drop(head + 4);
+    }
+    const std::size_t there = std::min(length_, body_bytes_left_);
+    body_bytes_left_ -= there;
+    drop(there);
+    return body_bytes_left_ == 0 ? std::exchange(status_, 0) : 0;
+}
+
+void Client::drop(std::size_t bytes) {
+    length_ -= bytes;
+    std::memmove(buffer_.data(), buffer_.data() + bytes, length_);
 }
 
 }  // namespace probe

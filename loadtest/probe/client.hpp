@@ -36,13 +36,18 @@ class Client {
 
     /// One read, which waits in blocking mode.
     void receive();
-    /// Takes the next response out of what was received: its status, or 0 if none is whole.
+    /// Takes the next response out of what was received: its status, or 0 if it is not whole yet. Bodies may be longer
+    /// than what is kept of them.
     [[nodiscard]] int next_response();
 
     [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
 
   private:
+    void drop(std::size_t bytes);
+
     int descriptor_ = -1;
+    int status_ = 0;  ///< of the response whose head is there and whose body is not; else 0
+    std::size_t body_bytes_left_ = 0;
     std::size_t length_ = 0;
     std::array<char, 1024> buffer_;
 };

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <string_view>
+#include <vector>
 
 #include <arpa/inet.h>
 
@@ -17,11 +18,11 @@ namespace {
 
 constexpr const char* kUsage =
     "usage: spindle_probe measure --port P [--rate N] [--connections N] [--seconds S] [--from ADDRESS]\n"
-    "                     [--load PATH --load-connections N]\n"
+    "                     [--path PATH ...] [--log FILE] [--load PATH --load-connections N]\n"
     "       spindle_probe hold --port P [--port P ...] --connections N [--path PATH] [--from ADDRESS]\n"
     "                     [--addresses N] [--unanswered]\n"
     "       spindle_probe closed --port P --connections N [--path PATH] [--seconds S]\n"
-    "measure: open-loop latency of /plaintext beside a load, for a while\n"
+    "measure: open-loop latency of paths in turn (/plaintext) beside a load, for a while\n"
     "hold: opens connections, asks once on each, keeps them until standard input ends\n"
     "closed: opens connections, waits for a byte on standard input, asks on each again and again\n";
 
@@ -64,17 +65,21 @@ class Arguments {
 
 void run_measure(Arguments arguments) {
     probe::MeasureOptions options;
+    std::vector<std::string> paths;
     for (std::string_view name; arguments.next(name);) {
         if (name == "--port") options.port = arguments.port();
         else if (name == "--from") options.source = arguments.address();
         else if (name == "--rate") options.rate = std::max(1U, arguments.number());
         else if (name == "--connections") options.connections = std::max(1U, arguments.number());
         else if (name == "--seconds") options.duration = arguments.number() * probe::kSecond;
+        else if (name == "--path") paths.emplace_back(arguments.text());
+        else if (name == "--log") options.log_path = arguments.text();
         else if (name == "--load") options.load_path = arguments.text();
         else if (name == "--load-connections") options.load_connections = arguments.number();
         else usage();
     }
     if (options.port == 0 || options.load_path.empty() != (options.load_connections == 0)) usage();
+    if (!paths.empty()) options.paths = paths;
     probe::measure(options);
 }
 

@@ -25,16 +25,18 @@ double milliseconds(Nanoseconds time) { return static_cast<double>(time) / 1e6; 
 class Measurement {
   public:
     explicit Measurement(const MeasureOptions& options)
-        : options_(options),
-          probe_request_(request_for("/plaintext")),
-          load_request_(request_for(options.load_path)),
-          epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
+        : options_(options), load_request_(request_for(options.load_path)), epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
+        for (const std::string& path : options.paths) probe_requests_.push_back(request_for(path));
         probes_.reserve(options.connections);  // addresses of clients are registered: no growth later
         loads_.reserve(options.load_connections);
         for (unsigned i = 0; i < options.connections; ++i) open_probe(i);
         for (unsigned i = 0; i < options.load_connections; ++i) open(loads_.emplace_back());
+        if (!options.log_path.empty() && (log_ = std::fopen(options.log_path.c_str(), "w")) == nullptr) fail("the log");
     }
-    ~Measurement() { ::close(epoll_); }
+    ~Measurement() {
+        if (log_ != nullptr) std::fclose(log_);
+        ::close(epoll_);
+    }
     Measurement(const Measurement&) = delete;
     Measurement& operator=(const Measurement&) = delete;
 
@@ -71,7 +73,7 @@ class Measurement {
         flow.number = number;
         flow.is_probe = true;
         open(flow);
-        flow.client.send(probe_request_);
+        flow.client.send(request(number));
         epoll_event event{};
         while (true) {
             if (::epoll_wait(epoll_, &event, 1, -1) < 0 && errno != EINTR) fail("epoll_wait");
@@ -80,13 +82,17 @@ class Measurement {
         }
     }
 
+    [[nodiscard]] const std::string& request(std::uint64_t number) const {
+        return probe_requests_[number % probe_requests_.size()];
+    }
+
     [[nodiscard]] Nanoseconds due_at(std::uint64_t number) const {
         return start_ + static_cast<Nanoseconds>(number) * kSecond / options_.rate;
     }
 
     void send_due(Nanoseconds time) {
         for (; due_at(next_) <= time; ++next_) {
-            probes_[next_ % probes_.size()].client.send(probe_request_);
+            probes_[next_ % probes_.size()].client.send(request(next_));
             lateness_.push_back(time - due_at(next_));
         }
     }
@@ -107,9 +113,16 @@ class Measurement {
     }
 
     void answered(Flow& flow, int status) {
-        if (status != kOk) fail("the probe was not answered 200");
-        latency_.push_back(now() - due_at(flow.number));
+        if (status != kOk) ++failed_;
+        add(flow.number, now() - due_at(flow.number), status);
         flow.number += probes_.size();
+    }
+
+    void add(std::uint64_t number, Nanoseconds latency, int status) {
+        latency_.push_back(latency);
+        if (log_ == nullptr) return;
+        std::fprintf(log_, "%.1f %.1f %d\n", static_cast<double>(due_at(number) - start_) / 1e3,
+                     static_cast<double>(latency) / 1e3, status);
     }
 
     void load_answered(Flow& flow, int status) {
@@ -122,13 +135,13 @@ class Measurement {
         const std::size_t answered = latency_.size();
         for (const Flow& flow : probes_) {
             for (std::uint64_t number = flow.number; number < next_; number += probes_.size())
-                latency_.push_back(end - due_at(number));
+                add(number, end - due_at(number), 0);
         }
         std::ranges::sort(latency_);
         std::ranges::sort(lateness_);
         std::printf("p50 %.4f\np99 %.4f\nmax %.4f\n", milliseconds(percentile(latency_, 0.5)),
                     milliseconds(percentile(latency_, 0.99)), milliseconds(percentile(latency_, 1)));
-        std::printf("requests %zu\nunanswered %zu\n", latency_.size(), latency_.size() - answered);
+        std::printf("requests %zu\nunanswered %zu\nfailed %zu\n", latency_.size(), latency_.size() - answered, failed_);
         std::printf("late_p99 %.4f\n", milliseconds(percentile(lateness_, 0.99)));
         std::printf("load_done %zu\nload_refused %zu\nload_per_s %.3f\n", load_done_, load_refused_,
                     static_cast<double>(load_done_) * 1e9 / static_cast<double>(load_duration));
@@ -137,7 +150,7 @@ class Measurement {
     static constexpr timespec kNow{};
 
     const MeasureOptions& options_;
-    const std::string probe_request_;
+    std::vector<std::string> probe_requests_;
     const std::string load_request_;
     const int epoll_;
     std::vector<Flow> probes_;
@@ -146,6 +159,8 @@ class Measurement {
     std::uint64_t next_ = 0;             ///< the first request that is not due yet
     std::vector<Nanoseconds> latency_;   ///< of answers, from when they were due
     std::vector<Nanoseconds> lateness_;  ///< of this program itself: how long after they were due requests left
+    std::size_t failed_ = 0;             ///< answers of the probe that were not 200
+    std::FILE* log_ = nullptr;
     std::size_t load_done_ = 0;
     std::size_t load_refused_ = 0;
 };
