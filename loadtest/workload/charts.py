@@ -115,7 +115,7 @@ def latency(servers: list[dict[str, Any]]) -> Chart:
         "latency",
         "points",
         "Latency, ms",
-        "Marks: medians of p50, p90, p99, p99.9 and max. Bars: from the lowest to the highest round.",
+        "Marks: medians. Bars: lowest to highest round.",
         "ms",
         series,
         ["server", *(name for name, _ in PERCENTILES)],
@@ -198,9 +198,9 @@ def timeline(servers: list[dict[str, Any]]) -> Chart:
     shown_servers = []
     for place, server in enumerate(servers):
         points = [
-            [second, statistics.median(found), min(found), max(found)]
+            [second, statistics.median(rounds), min(rounds), max(rounds)]
             for second in seconds
-            if (found := slots[second].get(place))
+            if (rounds := slots[second].get(place))
         ]
         if points:
             shown_servers.append(place)

@@ -53,10 +53,15 @@ def objects(value: dict[str, Any], key: str) -> list[dict[str, Any]]:
     return [one for one in items(value, key) if isinstance(one, dict)]
 
 
+def count(value: float) -> str:
+    """A number that is whole, mostly: 64 connections, 0.5 s."""
+    return f"{value:,.0f}" if value == int(value) else plain(value)
+
+
 def plain(value: float) -> str:
-    """Three digits that mean something, whole numbers as they are; thousands apart."""
+    """Three digits that mean something; thousands apart."""
     value = float(f"{value:.3g}") if abs(value) < 100 else value
-    if abs(value) >= 100 or value == int(value):
+    if value == 0 or abs(value) >= 100:
         return f"{value:,.0f}"
     decimals = max(0, 2 - math.floor(math.log10(abs(value))))
     return f"{value:.{min(decimals, 4)}f}"

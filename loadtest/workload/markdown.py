@@ -9,12 +9,15 @@ from . import charts, summary
 from .figures import Cell, objects, part
 
 
+OVERVIEW = "fiber as a multiple of event_loop; median of the rounds' ratios (lowest–highest)."
+
+
 def text(result: dict[str, Any]) -> str:
     lines = ["# Load test", "", " · ".join(map(escape, summary.facts(result))), ""]
     if result.get("complete") is not True:
         lines += [f"**Incomplete.** {summary.INCOMPLETE_NOTE}", ""]
     lines += advice(part(result, "advice"), "##")
-    lines += ["## Scenarios", "", "fiber as a multiple of event_loop; median of the rounds' ratios (lowest–highest).", ""]
+    lines += ["## Scenarios", "", OVERVIEW, ""]
     lines += table(*summary.overview(result))
     for one in objects(result, "scenarios"):
         lines += scenario(result, one)

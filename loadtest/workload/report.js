@@ -126,7 +126,11 @@
       options: {
         scales: { x: logAxis(values, {}), y: { ...nameAxis(spec) } },
         plugins: {
-          legend: legend((item, data) => !data.datasets[item.datasetIndex].span),
+          legend: legend((item, data) => !data.datasets[item.datasetIndex].span, {
+            // Shapes stand for percentiles here, colours for servers.
+            generateLabels: (chart) => Chart.defaults.plugins.legend.labels.generateLabels(chart)
+              .map((item) => ({ ...item, fillStyle: colour("quiet"), strokeStyle: colour("quiet") })),
+          }),
           tooltip: {
             filter: (item) => !item.dataset.span,
             callbacks: { label: (item) => `${item.raw.y} ${item.dataset.label}: ${digits(item.parsed.x)} ms` },
@@ -188,8 +192,8 @@
     order: 2,
   });
 
-  const percent = (x) => `${Number((100 * (1 - 1 / x)).toFixed(4))} %`;
-  const place = (spec, x) => (spec.x === "percentile" ? percent(x) : `${digits(x)} s`);
+  const percent = (x) => String(Number((100 * (1 - 1 / x)).toFixed(4)));
+  const place = (spec, x) => (spec.x === "percentile" ? `${percent(x)} %` : `${digits(x)} s`);
   const percentiles = (spec) => ({
     type: "logarithmic",
     min: 1,
@@ -198,19 +202,19 @@
       axis.ticks = [1, 10, 100, 1e3, 1e4, 1e5].filter((value) => value <= axis.max * 1.01).map((value) => ({ value }));
     },
     grid: { color: colour("grid") },
-    ticks: { color: colour("quiet"), callback: (value) => percent(value), maxRotation: 0, autoSkip: false },
-    title: title("share of requests that were at most this slow"),
+    ticks: { color: colour("quiet"), callback: percent, maxRotation: 0, autoSkip: false },
+    title: title("% of requests that were at most this slow"),
   });
   const seconds = (spec) => ({
     type: "linear",
     min: 0,
     max: Math.max(...spec.series.flatMap((one) => one.points.map((p) => p[0]))),
     grid: { color: colour("grid") },
-    ticks: { color: colour("quiet"), maxTicksLimit: 8, maxRotation: 0, callback: (value) => `${value} s` },
+    ticks: { color: colour("quiet"), maxTicksLimit: 8, maxRotation: 0, includeBounds: false, callback: (value) => `${value} s` },
   });
-  const legend = (filter) => ({
+  const legend = (filter, more) => ({
     position: "bottom",
-    labels: { filter, color: colour("text"), usePointStyle: true, boxWidth: 8, boxHeight: 8, padding: 14 },
+    labels: { filter, color: colour("text"), usePointStyle: true, boxWidth: 8, boxHeight: 8, padding: 14, ...more },
   });
 
   function height(spec) {

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from .charts import LIMITED, PERCENTILES, label, limited_rounds
-from .figures import MISSING, Cell, items, line, number, objects, part, plain, shown, size, spread
+from .figures import MISSING, Cell, count, items, line, number, objects, part, shown, size, spread
 
 Rows = list[list[Cell]]
 
@@ -41,8 +41,8 @@ def facts(result: dict[str, Any]) -> list[str]:
     versions = part(result, "versions")
     return [
         when(result),
-        f"{shown(result.get('rounds'))} rounds of {shown(result.get('duration_s'))} s",
-        f"{line(machine.get('cpu'))}, {shown(machine.get('cpus'))} CPUs",
+        f"{shown(result.get('rounds'), count)} rounds of {shown(result.get('duration_s'), count)} s",
+        f"{line(machine.get('cpu'))}, {shown(machine.get('cpus'), count)} CPUs",
         f"Spindle {line(versions.get('spindle'))}",
     ]
 
@@ -52,11 +52,11 @@ def machine(result: dict[str, Any]) -> list[tuple[str, str]]:
     load = found.get("load_average")
     load_average = ", ".join(shown(one) for one in load) if isinstance(load, list) else shown(load)
     return [
-        ("processor", f"{line(found.get('cpu'))}, {shown(found.get('cpus'))} CPUs"),
+        ("processor", f"{line(found.get('cpu'))}, {shown(found.get('cpus'), count)} CPUs"),
         ("memory", shown(found.get("memory_bytes"), size)),
         ("kernel", line(found.get("kernel"))),
         ("load average", load_average),
-        ("warm-up", f"{shown(result.get('warmup_s'))} s a measurement"),
+        ("warm-up", f"{shown(result.get('warmup_s'), count)} s a measurement"),
         ("started", line(result.get("started"))),
         ("finished", line(result.get("finished"))),
     ]
@@ -73,15 +73,15 @@ def title(scenario: dict[str, Any]) -> str:
 def settings(scenario: dict[str, Any]) -> str:
     found = part(scenario, "settings")
     rate = number(found.get("rate_per_s"))
-    said = [f"{shown(found.get('connections'))} connections"]
+    said = [f"{shown(found.get('connections'), count)} connections"]
     if found.get("new_connection"):
         said = ["a new connection for each request", f"{said[0]} at once"]
-    said.append("closed loop" if rate is None else f"{plain(rate)} requests/s, open loop")
+    said.append("closed loop" if rate is None else f"{count(rate)} requests/s, open loop")
     pipelining = number(found.get("pipelining")) or 1
     if pipelining > 1:
-        said.append(f"{plain(pipelining)} pipelined")
+        said.append(f"{count(pipelining)} pipelined")
     if number(found.get("duration_s")):
-        said.append(f"{shown(found.get('duration_s'))} s a round")
+        said.append(f"{shown(found.get('duration_s'), count)} s a round")
     return ", ".join(said)
 
 
@@ -94,11 +94,11 @@ def routes(scenario: dict[str, Any]) -> list[str]:
         said.append(
             f"{line(one.get('method', 'GET'))} {line(one.get('path'))}"
             + (f", body of {size(body)}" if body else "")
-            + (f", weight {shown(one.get('weight'))}" if len(wanted) > 1 else "")
+            + (f", weight {shown(one.get('weight'), count)}" if len(wanted) > 1 else "")
         )
     for one in objects(part(scenario, "settings"), "background"):
         path = f" on {line(one.get('path'))}" if one.get("path") else ""
-        said.append(f"beside it: {shown(one.get('connections'))} × {line(one.get('kind'))}{path}")
+        said.append(f"beside it: {shown(one.get('connections'), count)} × {line(one.get('kind'))}{path}")
     return said
 
 
@@ -126,7 +126,7 @@ def servers(scenario: dict[str, Any]) -> tuple[list[str], Rows]:
         row += [spread(figures.get("cpu_us_per_request")), spread(figures.get("rss_bytes"), size)]
         if per_connection:
             row.append(spread(figures.get("bytes_per_connection"), size))
-        row.append(spread(figures.get("errors")))
+        row.append(spread(figures.get("errors"), count))
         rows.append(row)
     return [*header, *(["a connection"] if per_connection else []), "errors"], rows
 
@@ -148,7 +148,7 @@ def scheduler(scenario: dict[str, Any]) -> tuple[list[str], Rows]:
         if (rounds := objects(server, "rounds")) and part(rounds[-1], "scheduler")
     }
     names = dict.fromkeys(name for figures in found.values() for name in figures)
-    rows = [[Cell(line(name)), *(Cell(shown(one.get(name))) for one in found.values())] for name in names]
+    rows = [[Cell(line(name)), *(Cell(shown(one.get(name), count)) for one in found.values())] for name in names]
     return ["figure", *found], rows
 
 
@@ -174,6 +174,6 @@ def notes(scenario: dict[str, Any]) -> list[str]:
 def expected_rounds_missing(result: dict[str, Any], scenario: dict[str, Any]) -> list[str]:
     """Which servers have fewer rounds than were asked for."""
     asked = number(result.get("rounds")) or 0
-    counts = {line(one.get("name")): len(objects(one, "rounds")) for one in objects(scenario, "servers")}
-    short = [f"{name} {count}" for name, count in counts.items() if count < asked]
-    return [f"Rounds measured of {plain(asked)}: {', '.join(short)}."] if short else []
+    measured = {line(one.get("name")): len(objects(one, "rounds")) for one in objects(scenario, "servers")}
+    short = [f"{name} {rounds}" for name, rounds in measured.items() if rounds < asked]
+    return [f"Rounds measured of {count(asked)}: {', '.join(short)}."] if short else []

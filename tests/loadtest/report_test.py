@@ -83,7 +83,7 @@ class PageTest(unittest.TestCase):
 
     def test_names_machine_versions_and_commands(self) -> None:
         text = page(made_up.result()).text()
-        for said in ("AMD EPYC, 2 CPUs", "24 GiB", "6.18.44", "4.1.0", "./dev loadtest --quick", "wrk -t1 -c64"):
+        for said in ("AMD EPYC, 2 CPUs", "24.0 GiB", "6.18.44", "4.1.0", "./dev loadtest --quick", "wrk -t1 -c64"):
             self.assertIn(said, text)
 
     def test_loads_nothing(self) -> None:
@@ -136,7 +136,7 @@ class PageTest(unittest.TestCase):
             {"format": 1, "complete": False},
             {"format": 1, "scenarios": [{}]},
             {"format": 1, "scenarios": [{"name": "a", "servers": [{"name": "fiber", "rounds": []}]}]},
-            {"format": 1, "scenarios": [{"name": "a", "servers": [{"name": "fiber", "rounds": [{}], "summary": None}]}]},
+            {"format": 1, "scenarios": [{"servers": [{"name": "fiber", "rounds": [{}], "summary": None}]}]},
             {"format": 1, "scenarios": None, "advice": None, "machine": None, "versions": None, "rounds": None},
         ):
             with self.subTest(cut):
@@ -211,7 +211,7 @@ class UntrustedTextTest(unittest.TestCase):
 class MarkdownTest(unittest.TestCase):
     def test_says_what_the_page_says(self) -> None:
         text = report.markdown.text(made_up.result(complete=False))
-        for said in ("## Use the fiber backend", "**Incomplete.**", '    backend = "fiber"', "| limit † |", "### Ratios"):
+        for said in ("## Use the fiber backend", "**Incomplete.**", '    backend = "fiber"', "| limit † |"):
             self.assertIn(said, text)
 
     def test_every_row_of_a_table_has_as_many_cells_as_its_head(self) -> None:
