@@ -100,7 +100,7 @@ def scenario_section(
         E("p", {"class": "settings"}, summary.settings(scenario)),
         bullets(summary.routes(scenario), "routes"),
         scenario_advice(found) if found else None,
-        table(*summary.servers(scenario), "Medians of the rounds, beneath them the lowest and highest"),
+        figures_of(scenario),
         *(E("p", {"class": "remark"}, one) for one in remarks),
         E(
             "div",
@@ -112,6 +112,11 @@ def scenario_section(
         folded("Scheduler", table(*summary.scheduler(scenario), "Spindle's own figures in the last round")),
         folded("Commands", E("pre", {}, E("code", {}, "\n".join(summary.commands(scenario))))),
     )
+
+
+def figures_of(scenario: dict[str, Any]) -> ET.Element | None:
+    head, rows = summary.servers(scenario)
+    return table(head, rows, "Medians of the rounds, beneath them the lowest and highest") if rows else None
 
 
 def scenario_advice(advice: dict[str, Any]) -> ET.Element:

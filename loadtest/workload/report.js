@@ -19,11 +19,14 @@
     return String(Number(value.toPrecision(3)));
   };
 
-  // 1, 2, 5 within three decades, else the decades alone: labels never meet.
+  const short = (name) => (name.length > 16 ? `${name.slice(0, 15)}…` : name);
+
+  // 1, 2, 5 where there is room for them, else the decades alone: labels never meet.
   function logTicks(axis) {
     const first = Math.floor(Math.log10(axis.min));
     const last = Math.ceil(Math.log10(axis.max));
-    const steps = last - first > 3 || (phone.matches && axis.isHorizontal()) ? [1] : [1, 2, 5];
+    const room = phone.matches && axis.isHorizontal() ? 1.5 : 3;
+    const steps = Math.log10(axis.max / axis.min) > room ? [1] : [1, 2, 5];
     const all = [];
     for (let power = first; power <= last; power++) for (const step of steps) all.push(step * 10 ** power);
     axis.ticks = all.filter((value) => value >= axis.min * 0.999 && value <= axis.max * 1.001).map((value) => ({ value }));
@@ -51,7 +54,7 @@
     labels: spec.series.map((one) => one.name),
     offset: true,
     grid: { display: false },
-    ticks: { color: colour("text"), autoSkip: false },
+    ticks: { color: colour("text"), autoSkip: false, callback: (at) => short(spec.series[at].name) },
   });
 
   // Bars from zero, parts of a bar on top of each other, and a dot for each round.

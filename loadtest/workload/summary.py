@@ -73,7 +73,8 @@ def title(scenario: dict[str, Any]) -> str:
 def settings(scenario: dict[str, Any]) -> str:
     found = part(scenario, "settings")
     rate = number(found.get("rate_per_s"))
-    said = [f"{shown(found.get('connections'), count)} connections"]
+    connections = shown(found.get("connections"), count)
+    said = [f"{connections} connection{'' if connections == '1' else 's'}"]
     if found.get("new_connection"):
         said = ["a new connection for each request", f"{said[0]} at once"]
     said.append("closed loop" if rate is None else f"{count(rate)} requests/s, open loop")
@@ -168,7 +169,10 @@ def warnings(scenario: dict[str, Any]) -> list[str]:
 
 
 def notes(scenario: dict[str, Any]) -> list[str]:
-    return [LIMITED_NOTE] if any(limited_rounds(one) for one in objects(scenario, "servers")) else []
+    found = objects(scenario, "servers")
+    if not found:
+        return ["Nothing was measured."]
+    return [LIMITED_NOTE] if any(limited_rounds(one) for one in found) else []
 
 
 def expected_rounds_missing(result: dict[str, Any], scenario: dict[str, Any]) -> list[str]:

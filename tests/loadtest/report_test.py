@@ -142,6 +142,12 @@ class PageTest(unittest.TestCase):
             with self.subTest(cut):
                 self.assertIn("Incomplete.", page(cut).text())
 
+    def test_says_that_a_scenario_was_not_reached(self) -> None:
+        result = made_up.result(complete=False)
+        result["scenarios"][1]["servers"] = []
+        self.assertIn("Nothing was measured.", page(result).text())
+        self.assertIn("Nothing was measured.", report.markdown.text(result))
+
     def test_any_figure_may_be_missing(self) -> None:
         def without_numbers(value: Any) -> Any:
             if isinstance(value, dict):
