@@ -20,7 +20,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 PACKAGE = "libjs-chart.js"
 # Where the package is unpacked by ./dev, and where it is if the system has it.
-PREFIXES = (ROOT / "build/charts", Path("/"))
+PREFIXES: tuple[Path, ...] = (ROOT / "build/charts", Path("/"))
 
 
 def write(result: dict[str, Any], directory: Path) -> None:

@@ -9,25 +9,37 @@ import random
 import statistics
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 ROUNDS = 5
 SHARES = (0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9995, 0.9999, 0.99999)
 WARNING = "event loop of worker 1 is frozen: the handler of route /cpu has been running for 100 ms"
-# requests/s, p50 ms, the growth of latency with each nine, CPU us, of it user space, resident MiB
+
+
+class Costs(NamedTuple):
+    """What a server is like. Latency grows by a factor every other step of SHARES."""
+
+    requests_per_s: float
+    p50_ms: float
+    growth: float
+    cpu_us: float
+    user_us: float
+    resident_mib: float
+
+
 PLAINTEXT = {
-    "event_loop": (139252, 0.22, 1.8, 6.32, 0.55, 6.1),
-    "fiber": (137928, 0.23, 2.0, 7.05, 0.59, 9.4),
-    "nginx": (130668, 0.23, 2.1, 7.21, 1.25, 5.2),
-    "go": (78208, 0.83, 1.9, 12.65, 5.49, 17.8),
-    "node": (64921, 0.89, 2.0, 15.14, 8.10, 71.0),
-    "limit": (158000, 0.19, 1.7, 5.79, 0.10, 1.4),
+    "event_loop": Costs(139252, 0.22, 1.8, 6.32, 0.55, 6.1),
+    "fiber": Costs(137928, 0.23, 2.0, 7.05, 0.59, 9.4),
+    "nginx": Costs(130668, 0.23, 2.1, 7.21, 1.25, 5.2),
+    "go": Costs(78208, 0.83, 1.9, 12.65, 5.49, 17.8),
+    "node": Costs(64921, 0.89, 2.0, 15.14, 8.10, 71.0),
+    "limit": Costs(158000, 0.19, 1.7, 5.79, 0.10, 1.4),
 }
 HOG = {
-    "event_loop": (1998, 104.0, 1.25, 10.2, 1.4, 7.0),
-    "fiber": (2000, 0.62, 2.1, 14.1, 2.0, 11.7),
-    "go": (1999, 58.0, 1.9, 31.0, 12.0, 24.0),
-    "node": (1990, 100.0, 1.7, 40.0, 21.0, 140.0),
+    "event_loop": Costs(1998, 104.0, 1.25, 10.2, 1.4, 7.0),
+    "fiber": Costs(2000, 0.62, 2.1, 14.1, 2.0, 11.7),
+    "go": Costs(1999, 58.0, 1.9, 31.0, 12.0, 24.0),
+    "node": Costs(1990, 100.0, 1.7, 40.0, 21.0, 140.0),
 }
 
 
@@ -81,9 +93,9 @@ def result(seed: int = 1, complete: bool = True) -> dict[str, Any]:
 
 
 def scenario(
-    chance: random.Random, name: str, title: str, servers: dict[str, tuple[float, ...]], settings: dict[str, Any]
+    chance: random.Random, name: str, title: str, servers: dict[str, Costs], settings: dict[str, Any]
 ) -> dict[str, Any]:
-    made = [server(chance, one, *figures, open_loop=bool(settings["rate_per_s"])) for one, figures in servers.items()]
+    made = [server(chance, one, costs, open_loop=bool(settings["rate_per_s"])) for one, costs in servers.items()]
     return {
         "name": name,
         "title": title,
@@ -111,21 +123,8 @@ def scenario(
     }
 
 
-def server(
-    chance: random.Random,
-    name: str,
-    rate: float,
-    p50: float,
-    growth: float,
-    cpu: float,
-    user: float,
-    mebibytes: float,
-    open_loop: bool,
-) -> dict[str, Any]:
-    rounds = [
-        one_round(chance, name, rate, p50, growth, cpu, user, mebibytes, open_loop and name != "limit")
-        for _ in range(ROUNDS)
-    ]
+def server(chance: random.Random, name: str, costs: Costs, open_loop: bool) -> dict[str, Any]:
+    rounds = [one_round(chance, name, costs, open_loop) for _ in range(ROUNDS)]
     for one in rounds[: 3 if name == "limit" else 0]:
         one["client_limited"] = True
     return {
@@ -144,41 +143,30 @@ def server(
     }
 
 
-def one_round(
-    chance: random.Random,
-    name: str,
-    rate: float,
-    p50: float,
-    growth: float,
-    cpu: float,
-    user: float,
-    mebibytes: float,
-    timed: bool,
-) -> dict[str, Any]:
+def one_round(chance: random.Random, name: str, costs: Costs, timed: bool) -> dict[str, Any]:
     def about(value: float, share: float = 0.05) -> float:
         return value * max(0.5, chance.gauss(1, share))
 
-    middle = about(p50)
-    latencies: list[list[float]] = []
+    middle = about(costs.p50_ms)
+    at: dict[float, float] = {}
     slowest = 0.0
     for place, share in enumerate(SHARES):
-        slowest = max(slowest, middle * growth ** (place / 2) * chance.uniform(0.97, 1.1))
-        latencies.append([share, slowest])
-    at = dict(latencies)
+        slowest = max(slowest, middle * costs.growth ** (place / 2) * chance.uniform(0.97, 1.1))
+        at[share] = slowest
     spindle = name in ("event_loop", "fiber")
     frozen = name == "event_loop" and timed
     return {
-        "requests": round(rate * 5),
+        "requests": round(costs.requests_per_s * 5),
         "seconds": 5.0,
-        "requests_per_s": about(rate, 0.001 if timed else 0.03),
+        "requests_per_s": about(costs.requests_per_s, 0.001 if timed else 0.03),
         "latency_ms": {"p50": at[0.5], "p90": at[0.9], "p99": at[0.99], "p999": at[0.999], "max": at[0.99999] * 1.2},
-        "distribution": latencies,
+        "distribution": [[share, ms] for share, ms in at.items()],
         "errors": {"connect": 0, "read": 0, "write": 0, "timeout": 2 if name == "node" and timed else 0, "status": 0},
-        "cpu_us_per_request": about(cpu, 0.03),
-        "user_us_per_request": about(user, 0.03),
+        "cpu_us_per_request": about(costs.cpu_us, 0.03),
+        "user_us_per_request": about(costs.user_us, 0.03),
         "client_cpu_share": 0.99 if name == "limit" else 0.83,
         "client_limited": False,
-        "memory": {"rss_bytes": round(about(mebibytes, 0.02) * 2**20), "pss_bytes": None, "bytes_per_connection": None},
+        "memory": {"rss_bytes": round(about(costs.resident_mib, 0.02) * 2**20), "pss_bytes": None, "bytes_per_connection": None},
         "scheduler": {"handoffs": 812, "steals": 4021, "stacks": 17} if spindle else None,
         "timeline": [
             {"second": place * 0.25, "requests": 500, "p99_ms": hogged(place, about(at[0.99], 0.15))}

@@ -132,13 +132,14 @@ class PageTest(unittest.TestCase):
         self.assertNotIn("Incomplete.", page(made_up.result()).text())
 
     def test_a_result_that_ended_at_any_point_is_shown(self) -> None:
-        for cut in (
+        ended: list[dict[str, Any]] = [
             {"format": 1, "complete": False},
             {"format": 1, "scenarios": [{}]},
             {"format": 1, "scenarios": [{"name": "a", "servers": [{"name": "fiber", "rounds": []}]}]},
             {"format": 1, "scenarios": [{"servers": [{"name": "fiber", "rounds": [{}], "summary": None}]}]},
             {"format": 1, "scenarios": None, "advice": None, "machine": None, "versions": None, "rounds": None},
-        ):
+        ]
+        for cut in ended:
             with self.subTest(cut):
                 self.assertIn("Incomplete.", page(cut).text())
 
