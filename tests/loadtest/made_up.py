@@ -166,7 +166,11 @@ def one_round(chance: random.Random, name: str, costs: Costs, timed: bool) -> di
         "user_us_per_request": about(costs.user_us, 0.03),
         "client_cpu_share": 0.99 if name == "limit" else 0.83,
         "client_limited": False,
-        "memory": {"rss_bytes": round(about(costs.resident_mib, 0.02) * 2**20), "pss_bytes": None, "bytes_per_connection": None},
+        "memory": {
+            "rss_bytes": round(about(costs.resident_mib, 0.02) * 2**20),
+            "pss_bytes": None,
+            "bytes_per_connection": None,
+        },
         "scheduler": {"handoffs": 812, "steals": 4021, "stacks": 17} if spindle else None,
         "timeline": [
             {"second": place * 0.25, "requests": 500, "p99_ms": hogged(place, about(at[0.99], 0.15))}
