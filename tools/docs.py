@@ -36,12 +36,11 @@ class Table:
 @dataclass
 class Recorded:
     command: str
-    machine: str
     tables: list[Table]
 
 
 def read(text: str) -> Recorded:
-    command, machine, *lines = text.splitlines()
+    command, _machine, *lines = text.splitlines()
     tables: list[Table] = []
     heading = ""
     for line in lines:
@@ -54,7 +53,7 @@ def read(text: str) -> Recorded:
             tables.append(Table(label or heading, cells))
         elif tables:
             tables[-1].rows[label] = cells
-    return Recorded(command.removeprefix("$ "), machine, tables)
+    return Recorded(command.removeprefix("$ ").replace(" --record", ""), tables)
 
 
 def wanted(words: str) -> tuple[str, str, list[str], list[str]]:
