@@ -173,12 +173,24 @@ download() { apt-get -o APT::Sandbox::User=root download -qq "$@"; }
 set_up_nginx() {
     local nginx="$root/build/peers/usr/sbin/nginx"
     command -v nginx >/dev/null || [[ -x $nginx ]] && return
-    say "fetching nginx into build/peers"
-    mkdir -p "$root/build/peers"
-    (
-        cd "$root/build/peers" && rm -f nginx_*.deb &&
-            { download nginx || { can_be_root && as_root apt-get update -qq && download nginx; }; } &&
-            dpkg-deb --extract nginx_*.deb . && rm nginx_*.deb
-    ) || die "could not fetch nginx; install it yourself (apt-get install nginx-light) and call again"
+    fetch_package nginx build/peers || die "could not fetch nginx; install it yourself (apt-get install nginx-light) and call again"
     "$nginx" -v 2>/dev/null || die "nginx does not run: $(ldd "$nginx" | grep 'not found')"
+}
+
+# Chart.js, which the report of a load test carries within it. One file of a package whose others nobody needs.
+set_up_charts() {
+    local file=usr/share/javascript/chart.js/chart.min.js
+    [[ -r /$file || -r $root/build/charts/$file ]] && return
+    fetch_package libjs-chart.js build/charts || say "could not fetch libjs-chart.js: reports will have tables alone"
+}
+
+# fetch_package PACKAGE FOLDER: unpacks the system's version of it, which apt checks, into the folder.
+fetch_package() {
+    say "fetching $1 into $2"
+    mkdir -p "$root/$2"
+    (
+        cd "$root/$2" && rm -f "$1"_*.deb &&
+            { download "$1" || { can_be_root && as_root apt-get update -qq && download "$1"; }; } &&
+            dpkg-deb --extract "$1"_*.deb . && rm "$1"_*.deb
+    )
 }
