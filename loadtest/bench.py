@@ -22,7 +22,7 @@ import fibers
 import idle
 import isolation
 import throughput
-from servers import BUILD
+from servers import BUILD, make_site
 from table import Report
 
 SCENARIOS = {
@@ -37,8 +37,6 @@ SCENARIOS = {
     "idle": idle.run,
     "fibers": fibers.run,
 }
-FILES = {"1k.txt": 1 << 10, "100k.txt": 100 << 10, "10m.txt": 10 << 20}
-
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -67,9 +65,7 @@ def main() -> None:
             continue
         with tempfile.TemporaryDirectory(prefix="spindle_bench_") as folder:
             options.folder = Path(folder)
-            (options.folder / "site").mkdir()
-            for file, size in FILES.items():
-                (options.folder / "site" / file).write_text("x" * (size - 1) + "\n")
+            make_site(options.folder)
             report = Report()
             print(f"\n== {name}")
             scenario(report, options)

@@ -8,12 +8,14 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 BUILD = HERE.parent / "build"
 TICK = 1 / os.sysconf("SC_CLK_TCK")
 BACKENDS = ("event_loop", "fiber")
+FILES = {"1k.txt": 1 << 10, "100k.txt": 100 << 10, "10m.txt": 10 << 20}
 
 
 class Server:
@@ -35,7 +37,7 @@ class Server:
     def wait_for_announcement(self) -> "Server":
         """All but nginx say where they listen, when they do."""
         for _ in range(2000):
-            if found := re.search(r"listening on http://127\.0\.0\.1:(\d+)", self.log.read_text()):
+            if found := re.search(r"listening on http://\S+:(\d+)", self.log.read_text()):
                 self.port = int(found[1])
                 return self
             if self.process.poll() is not None:
@@ -60,12 +62,12 @@ class Server:
         stats = [fields for pid in self.pids() if (fields := stat_of(pid))]
         return sum(int(one[11]) for one in stats) * TICK, sum(int(one[12]) for one in stats) * TICK
 
-    def memory_bytes(self) -> int:
-        """Proportional set size."""
+    def memory_bytes(self, figure: str = "Pss") -> int:
+        """Proportional set size; or another figure of smaps_rollup, as Rss."""
         total = 0
         for pid in self.pids():
             text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-            total += int(re.search(r"^Pss:\s+(\d+) kB", text, re.MULTILINE)[1]) * 1024
+            total += int(re.search(rf"^{figure}:\s+(\d+) kB", text, re.MULTILINE)[1]) * 1024
         return total
 
     def stop(self, patience: float = 10) -> None:
@@ -99,9 +101,25 @@ def fill(template: str, folder: Path, **values) -> Path:
     return path
 
 
-def start_spindle(binary: Path, backend: str, folder: Path, *, workers: int = 1, cpus: str = "", sets=()) -> Server:
+def make_site(folder: Path) -> None:
+    """The files that they serve."""
+    (folder / "site").mkdir()
+    for file, size in FILES.items():
+        (folder / "site" / file).write_text("x" * (size - 1) + "\n")
+
+
+def start_spindle(
+    binary: Path,
+    backend: str,
+    folder: Path,
+    *,
+    workers: int = 1,
+    cpus: str = "",
+    sets: Sequence[str] = (),
+    config: Path | None = None,
+) -> Server:
     """`workers`: event loop processes or fiber processors; `sets`: further "key=value" overrides."""
-    config = fill("spindle.toml.in", folder, SITE=folder / "site")
+    config = config or fill("spindle.toml.in", folder, SITE=folder / "site")
     sets = [f"concurrency.backend={backend}", *sets]
     sets += [f"concurrency.event_loop.processes={workers}", f"concurrency.fiber.processors={workers}"]
     command = [str(binary), "-c", str(config)]

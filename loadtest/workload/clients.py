@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The load generators: wrk for closed loops, spindle_probe for fixed rates and for what goes on beside them.
+
+A closed loop asks as fast as it is answered: good for throughput and cost. It sends one request into a freeze and sees
+one slow answer, so latencies beside heavy work are measured at a fixed rate, from when each request was due. Why not by
+h2load: docs/decisions/0010.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .scenario import Background, Scenario
+
+HERE = Path(__file__).resolve().parent
+SHARES = (0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9999, 0.99999)
+SLOT_SECONDS = 0.1
+PATIENCE_SECONDS = 60
+BUSY_SHARE = 0.95
+
+
+class Failed(Exception):
+    """A load generator did not do its work."""
+
+
+@dataclass(frozen=True)
+class Client:
+    """Where load generators run, and which."""
+
+    cpus: tuple[int, ...]
+    probe: Path
+
+    def pinned(self, command: list[str]) -> list[str]:
+        return ["taskset", "-c", ",".join(map(str, self.cpus)), *command]
+
+
+def measure(client: Client, scenario: Scenario, port: int, seconds: int) -> dict[str, Any]:
+    """A round's figures as far as the client knows them (`command` too)."""
+    return (_at_a_rate if scenario.is_open_loop else _closed)(client, scenario, port, seconds)
+
+
+def _run(client: Client, command: list[str], seconds: int) -> tuple[str, float]:
+    """-> output, share of its CPUs that it used."""
+    began = time.monotonic()
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(client.pinned(command), stdout=output, stderr=errors)
+        try:
+            _, status, usage = _wait(process, seconds + PATIENCE_SECONDS)
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+        output.seek(0)
+        errors.seek(0)
+        if status != 0:
+            raise Failed(f"{command[0]}: {errors.read().decode(errors='replace').strip()[:500]}")
+        used = (usage.ru_utime + usage.ru_stime) / (time.monotonic() - began) / len(client.cpus)
+        return output.read().decode(), min(used, 1.0)
+
+
+def _wait(process: subprocess.Popen[bytes], limit: float) -> tuple[int, int, Any]:
+    end = time.monotonic() + limit
+    while time.monotonic() < end:
+        found = os.wait4(process.pid, os.WNOHANG)
+        if found[0] != 0:
+            process.returncode = os.waitstatus_to_exitcode(found[1])
+            return found
+        time.sleep(0.02)
+    raise Failed(f"{process.args!r} did not end in time")
+
+
+def _closed(client: Client, scenario: Scenario, port: int, seconds: int) -> dict[str, Any]:
+    threads = max(1, min(len(client.cpus), scenario.connections))
+    command = ["wrk", f"-t{threads}", f"-c{scenario.connections}", f"-d{seconds}s", "--timeout", "10s"]
+    command += ["-s", str(HERE / "wrk.lua"), f"http://127.0.0.1:{port}{scenario.routes[0].path}", "--"]
+    command += [str(scenario.pipelining), str(int(scenario.new_connection))]
+    for route in scenario.routes:
+        command += [str(route.weight), route.method, str(route.body_bytes), route.path]
+    output, used = _run(client, command, seconds)
+    line = next((one for one in output.splitlines() if one.startswith("RESULT ")), None)
+    if line is None:
+        raise Failed(f"wrk said nothing that is understood: {output[-300:]!r}")
+    found = json.loads(line.removeprefix("RESULT "))
+    latency = {f"p{share}": ms for share, ms in found["distribution"]}
+    return {
+        "command": " ".join(command),
+        "requests": found["requests"],
+        "seconds": found["seconds"],
+        "requests_per_s": found["requests"] / max(found["seconds"], 1e-9),
+        "latency_ms": {
+            "p50": latency["p0.5"],
+            "p90": latency["p0.9"],
+            "p99": latency["p0.99"],
+            "p999": latency["p0.999"],
+            "max": found["max_ms"],
+        },
+        "distribution": found["distribution"],
+        "errors": found["errors"],
+        "client_cpu_share": used,
+        "client_limited": used > BUSY_SHARE,
+        "timeline": [],
+    }
+
+
+def _at_a_rate(client: Client, scenario: Scenario, port: int, seconds: int) -> dict[str, Any]:
+    turn = [route.path for route in scenario.routes for _ in range(route.weight)]
+    with tempfile.NamedTemporaryFile(mode="r", suffix=".log") as log:
+        command = [str(client.probe), "measure", "--port", str(port), "--rate", str(scenario.rate_per_s)]
+        command += ["--connections", str(scenario.connections), "--seconds", str(seconds), "--log", log.name]
+        for path in turn:
+            command += ["--path", path]
+        if load := own_load(scenario):
+            command += ["--load", load.path, "--load-connections", str(load.connections)]
+        output, used = _run(client, command, seconds)
+        requests = [tuple(map(float, line.split())) for line in log]
+    said = dict(line.split() for line in output.splitlines())
+    sorted_ms = sorted(latency / 1000 for _, latency, _ in requests)
+    late_ms = float(said["late_p99"])
+    p99 = percentile(sorted_ms, 0.99)
+    return {
+        "command": " ".join(command),
+        "requests": len(requests),
+        "seconds": float(seconds),
+        "requests_per_s": sum(1 for _, _, status in requests if status == 200) / seconds,
+        "latency_ms": {
+            "p50": percentile(sorted_ms, 0.5),
+            "p90": percentile(sorted_ms, 0.9),
+            "p99": p99,
+            "p999": percentile(sorted_ms, 0.999),
+            "max": percentile(sorted_ms, 1),
+        },
+        "distribution": [[share, percentile(sorted_ms, share)] for share in SHARES],
+        "errors": {
+            "connect": 0,
+            "read": 0,
+            "write": 0,
+            # Under way at the end is no error, waited for in vain is.
+            "timeout": sum(1 for _, latency, status in requests if status == 0 and latency > 1e6),
+            "status": int(said["failed"]),
+        },
+        "client_cpu_share": used,
+        # It sends when its time has come: what it is late itself is no latency of the server.
+        "client_limited": late_ms > 1 and late_ms > 0.5 * p99,
+        "timeline": timeline(requests),
+    }
+
+
+def percentile(sorted_values: list[float], share: float) -> float:
+    return sorted_values[min(int(share * len(sorted_values)), len(sorted_values) - 1)] if sorted_values else 0.0
+
+
+def timeline(requests: list[tuple[float, ...]]) -> list[dict[str, float]]:
+    """By when requests were due."""
+    slots: dict[int, list[float]] = {}
+    for due_us, latency_us, _ in requests:
+        slots.setdefault(int(due_us / 1e6 / SLOT_SECONDS), []).append(latency_us / 1000)
+    made = []
+    for slot, found in sorted(slots.items()):
+        found.sort()
+        figures = {"p50_ms": percentile(found, 0.5), "p99_ms": percentile(found, 0.99), "max_ms": found[-1]}
+        made.append({"second": round(slot * SLOT_SECONDS, 3), "requests": len(found), **figures})
+    return made
+
+
+# ---- beside the measurement
+
+
+def own_load(scenario: Scenario) -> Background | None:
+    """What the probe itself does beside asking: it opens its connections before a server is busy."""
+    heavy = (one for one in scenario.background if one.kind in ("cpu", "block"))
+    return next(heavy, None) if scenario.is_open_loop else None
+
+
+@contextmanager
+def beside(client: Client, scenario: Scenario, port: int, seconds: int) -> Iterator[None]:
+    """The background goes on until the block ends."""
+    running: list[subprocess.Popen[str]] = []
+    try:
+        for background in scenario.background:
+            if background is own_load(scenario):
+                continue
+            running.append(_begin(client, background, port, seconds))
+        yield
+    finally:
+        for process in running:
+            process.send_signal(signal.SIGTERM)
+        for process in running:
+            process.wait()
+            if process.stdin:
+                process.stdin.close()
+            if process.stdout:
+                process.stdout.close()
+
+
+def _begin(client: Client, background: Background, port: int, seconds: int) -> subprocess.Popen[str]:
+    """Returns when its connections are open."""
+    probe, where = str(client.probe), ["--port", str(port), "--connections", str(background.connections)]
+    if background.kind == "idle":
+        command = [probe, "hold", *where, "--from", "127.2.0.1", "--addresses", "16", "--path", background.path]
+    elif background.kind == "slow":
+        command = [sys.executable, str(HERE.parent / "attacker.py"), "slow_header", str(port)]
+        command += [str(background.connections)]
+    else:
+        command = [probe, "closed", *where, "--path", background.path, "--seconds", str(seconds + PATIENCE_SECONDS)]
+    process = subprocess.Popen(
+        client.pinned(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    assert process.stdin and process.stdout
+    if not process.stdout.readline():
+        process.kill()
+        process.wait()
+        raise Failed(f"the background load could not be opened: {' '.join(command)}")
+    if background.kind in ("cpu", "block"):
+        process.stdin.write("\n")
+        process.stdin.flush()
+    return process

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What changed between two results, beyond what the rounds of each differ among themselves."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+# Figure: whether more of it is better.
+FIGURES = {
+    "requests_per_s": True,
+    "cpu_us_per_request": False,
+    "p50_ms": False,
+    "p99_ms": False,
+    "rss_bytes": False,
+    "bytes_per_connection": False,
+}
+
+
+@dataclass(frozen=True)
+class Change:
+    scenario: str
+    server: str
+    figure: str
+    before: dict[str, float]
+    after: dict[str, float]
+
+    @property
+    def share(self) -> float:
+        """By how much it got worse; negative: better."""
+        before, after = self.before["median"], self.after["median"]
+        if before <= 0 or after <= 0:
+            return 0.0
+        return before / after - 1 if FIGURES[self.figure] else after / before - 1
+
+    @property
+    def beyond_noise(self) -> bool:
+        """The rounds of one do not meet those of the other."""
+        return self.before["high"] < self.after["low"] or self.after["high"] < self.before["low"]
+
+    def __str__(self) -> str:
+        word = "worse" if self.share > 0 else "better"
+        medians = f"{self.before['median']:.4g} -> {self.after['median']:.4g}"
+        return f"{self.scenario}, {self.server}: {self.figure} {medians}, {abs(self.share):.1%} {word}"
+
+
+def context(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """What else differs than what was measured."""
+    said = []
+    for section in ("machine", "versions"):
+        for key in sorted({*before.get(section, {}), *after.get(section, {})} - {"load_average"}):
+            one, other = before.get(section, {}).get(key), after.get(section, {}).get(key)
+            if one != other:
+                said.append(f"{key}: {one} -> {other}")
+    if before.get("command") != after.get("command"):
+        said.append(f"command: {before.get('command')} -> {after.get('command')}")
+    for name, result in (("the first", before), ("the second", after)):
+        if not result.get("complete", False):
+            said.append(f"{name} was interrupted")
+    return said
+
+
+def servers_of(result: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
+    return {(one["name"], server["name"]): server for one in result["scenarios"] for server in one["servers"]}
+
+
+def missing(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    first, second = servers_of(before), servers_of(after)
+    said = [f"{scenario}, {server}: only in the first" for scenario, server in first.keys() - second.keys()]
+    said += [f"{scenario}, {server}: only in the second" for scenario, server in second.keys() - first.keys()]
+    return sorted(said)
+
+
+def changes(before: dict[str, Any], after: dict[str, Any]) -> Iterator[Change]:
+    """Those beyond noise."""
+    second = servers_of(after)
+    for (scenario, name), server in servers_of(before).items():
+        if (scenario, name) not in second:
+            continue
+        for figure in FIGURES:
+            one, other = server["summary"].get(figure), second[scenario, name]["summary"].get(figure)
+            if one and other:
+                change = Change(scenario, name, figure, one, other)
+                if change.beyond_noise:
+                    yield change
+
+
+def regressions(found: list[Change], bound: float) -> list[Change]:
+    return [change for change in found if change.share > bound]

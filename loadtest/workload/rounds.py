@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs scenarios: every server in turn, round by round, each measurement with a server of its own."""
+
+import http.client
+import json
+import os
+import sys
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from subprocess import CalledProcessError, run
+from typing import Any
+
+import servers
+
+from . import clients, result
+from .scenario import Scenario
+
+PEERS = ("nginx", "go", "node")
+
+
+@dataclass
+class Plan:
+    spindle: Path
+    client: clients.Client
+    server_cpus: tuple[int, ...]
+    folder: Path  # of what servers write
+    scenarios: list[Scenario]
+    names: list[str]  # backends, then peers
+    config: Path | None
+    rounds: int
+    seconds: int
+    warmup_seconds: int = 1
+    warnings_max: int = 5
+    status_path: str | None = field(default=None)
+
+    def __post_init__(self) -> None:
+        self.status_path = "/status" if self.config is None else status_path(self.spindle, self.config)
+
+    def duration(self, scenario: Scenario) -> int:
+        return scenario.duration_s or self.seconds
+
+
+def status_path(spindle: Path, config: Path) -> str | None:
+    """Where that configuration serves the scheduler's figures."""
+    try:
+        said = run([str(spindle), "-T", "-c", str(config)], capture_output=True, text=True, check=True).stdout
+        routes = tomllib.loads(said).get("route", [])
+    except (CalledProcessError, tomllib.TOMLDecodeError):
+        return None
+    return next((route["path"] for route in routes if route.get("handler") == "status"), None)
+
+
+class Progress:
+    """What is measured, and how long it still takes: a line on standard error."""
+
+    def __init__(self, plan: Plan):
+        self.plan = plan
+        self.left = sum(self.seconds_of(one) for one in plan.scenarios) * plan.rounds * len(plan.names)
+
+    def seconds_of(self, scenario: Scenario) -> float:
+        return self.plan.duration(scenario) + self.plan.warmup_seconds + 1.0
+
+    def say(self, scenario: Scenario, number: int, name: str) -> None:
+        minutes, seconds = divmod(int(self.left), 60)
+        where = f"{scenario.name}, round {number + 1} of {self.plan.rounds}, {name}"
+        end = "\r" if sys.stderr.isatty() else "\n"
+        print(f"\x1b[2K{where}: {minutes}:{seconds:02} left" if end == "\r" else where, end=end, file=sys.stderr, flush=True)
+        self.left -= self.seconds_of(scenario)
+
+
+def run_all(plan: Plan, found: dict[str, Any]) -> None:
+    """Adds to `found` as it goes, so that what was measured is there whenever it ends."""
+    progress = Progress(plan)
+    for scenario in plan.scenarios:
+        entry: dict[str, Any] = {
+            "name": scenario.name,
+            "title": scenario.title,
+            "file": scenario.file,
+            "settings": scenario.settings(plan.duration(scenario)),
+            "servers": [],
+            "ratios": {},
+        }
+        found["scenarios"].append(entry)
+        names = [name for name in plan.names if serves(plan, scenario, name)]
+        by_name: dict[str, dict[str, Any]] = {name: {"name": name, "command": "", "rounds": []} for name in names}
+        try:
+            for number in range(plan.rounds):
+                first = number % len(names)
+                for name in names[first:] + names[:first]:
+                    progress.say(scenario, number, name)
+                    by_name[name]["rounds"].append(measure(plan, scenario, name))
+        finally:
+            entry["servers"] = [one for one in by_name.values() if one["rounds"]]
+            for one in entry["servers"]:
+                one["command"] = one["rounds"][0].pop("command")
+                for later in one["rounds"][1:]:
+                    later.pop("command")
+                one["summary"] = result.summarise(one["rounds"])
+            entry["ratios"] = result.ratios(entry["servers"])
+
+
+def serves(plan: Plan, scenario: Scenario, name: str) -> bool:
+    """A peer that lacks a route is left out of the scenario."""
+    if name not in PEERS:
+        return True
+    server = start(plan, name)
+    try:
+        background = [one.path for one in scenario.background]
+        for route in [*((route.method, route.path) for route in scenario.routes), *(("GET", one) for one in background)]:
+            if ask(server.port, *route)[0] != 200:
+                print(f"{scenario.name}: {name} does not serve {route[1]}: left out", file=sys.stderr)
+                return False
+        return True
+    finally:
+        server.stop()
+
+
+def start(plan: Plan, name: str) -> servers.Server:
+    cpus, workers = ",".join(map(str, plan.server_cpus)), len(plan.server_cpus)
+    if name == "nginx":
+        started = servers.start_nginx(plan.folder, cpus=cpus)
+    elif name == "go":
+        started = servers.start_go(plan.folder, workers=workers, cpus=cpus)
+    elif name == "node":
+        started = servers.start_node(plan.folder, workers=workers, cpus=cpus)
+    else:
+        started = servers.start_spindle(
+            plan.spindle, name, plan.folder, workers=workers, cpus=cpus, config=plan.config, sets=["log.access=false"]
+        )
+    if started is None:
+        raise clients.Failed(f"{name} is not installed")
+    return started
+
+
+def measure(plan: Plan, scenario: Scenario, name: str) -> dict[str, Any]:
+    server = start(plan, name)
+    seconds = plan.duration(scenario)
+    try:
+        clients.measure(plan.client, scenario, server.port, plan.warmup_seconds)
+        warm = server.memory_bytes()
+        with clients.beside(plan.client, scenario, server.port, seconds):
+            held = sum(one.connections for one in scenario.background if one.kind in ("idle", "slow"))
+            kept = server.memory_bytes() - warm
+            before = server.cpu_seconds()
+            found = clients.measure(plan.client, scenario, server.port, seconds)
+            used = [after - earlier for after, earlier in zip(server.cpu_seconds(), before, strict=True)]
+            memory = {"rss_bytes": server.memory_bytes("Rss"), "pss_bytes": server.memory_bytes()}
+        share = sum(used) / max(found["seconds"], 1e-9) / len(plan.server_cpus)
+        if not scenario.is_open_loop and share > clients.BUSY_SHARE:
+            found["client_limited"] = False  # the server was at its limit too
+        # The work beside it is on the same account: then a request's own share is not known.
+        known = found["requests"] > 0 and not any(one.kind in ("cpu", "block") for one in scenario.background)
+        found["cpu_us_per_request"] = sum(used) * 1e6 / found["requests"] if known else None
+        found["user_us_per_request"] = used[0] * 1e6 / found["requests"] if known else None
+        found["memory"] = {**memory, "bytes_per_connection": kept / held if held else None}
+        found["scheduler"] = scheduler_figures(plan, server) if name not in PEERS else None
+    finally:
+        server.stop()
+    found["warnings"] = warnings_of(server, plan.warnings_max) if name not in PEERS else []
+    return found
+
+
+def ask(port: int, method: str, path: str) -> tuple[int, bytes]:
+    """-> status, 0 if there is no answer; body."""
+    try:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=clients.PATIENCE_SECONDS)
+        connection.request(method, path, headers={"Accept": "application/json"})
+        reply = connection.getresponse()
+        body = reply.read()
+        connection.close()
+        return reply.status, body
+    except (OSError, http.client.HTTPException):
+        return 0, b""
+
+
+def scheduler_figures(plan: Plan, server: servers.Server) -> dict[str, Any] | None:
+    if plan.status_path is None:
+        return None
+    status, body = ask(server.port, "GET", plan.status_path)
+    try:
+        return json.loads(body)["total"] if status == 200 else None
+    except (ValueError, KeyError):
+        return None
+
+
+def warnings_of(server: servers.Server, most: int) -> list[str]:
+    lines = server.log.read_text(errors="replace").splitlines()
+    return [line for line in lines if " warning [" in line or " error [" in line][:most]
+
+
+def split_cpus() -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """-> the server's, the clients': half each; one CPU is shared."""
+    cpus = tuple(sorted(os.sched_getaffinity(0)))
+    half = max(1, len(cpus) // 2)
+    return cpus[:half], cpus[half:] or cpus

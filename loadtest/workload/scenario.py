@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A scenario, from its TOML file: what is asked for, how, and beside which load."""
+
+import difflib
+import tomllib
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+KINDS = ("cpu", "block", "idle", "slow")
+
+
+class Mistake(Exception):
+    """In a scenario's file; the text names file, key and rule."""
+
+
+@dataclass(frozen=True)
+class Route:
+    path: str
+    method: str = "GET"
+    weight: int = 1
+    body_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Background:
+    """cpu, block: one request after the other on each connection. idle: open and silent. slow: a byte a second."""
+
+    kind: str
+    connections: int
+    path: str = "/plaintext"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    name: str
+    file: str
+    title: str
+    connections: int = 64
+    pipelining: int = 1
+    rate_per_s: int | None = None
+    new_connection: bool = False
+    duration_s: int | None = None
+    routes: tuple[Route, ...] = field(default_factory=tuple)
+    background: tuple[Background, ...] = field(default_factory=tuple)
+
+    @property
+    def is_open_loop(self) -> bool:
+        return self.rate_per_s is not None
+
+    def settings(self, duration_s: int) -> dict[str, Any]:
+        return {
+            "connections": self.connections,
+            "pipelining": self.pipelining,
+            "rate_per_s": self.rate_per_s,
+            "duration_s": duration_s,
+            "new_connection": self.new_connection,
+            "routes": [vars(route) for route in self.routes],
+            "background": [vars(one) for one in self.background],
+        }
+
+
+def load(path: Path) -> Scenario:
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Mistake(f"{path}: {error}") from error
+    routes = tuple(_made(Route, path, "route", one) for one in _tables(path, table, "route"))
+    background = tuple(_made(Background, path, "background", one) for one in _tables(path, table, "background"))
+    if not routes:
+        raise Mistake(f"{path}: there is no [[route]]: what shall be asked for?")
+    table = {key: value for key, value in table.items() if key not in ("route", "background")}
+    made: Scenario = _made(
+        Scenario, path, "", table, name=path.stem, file=str(path), routes=routes, background=background
+    )
+    _check(path, made)
+    return made
+
+
+def _tables(path: Path, table: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    found = table.get(key, [])
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise Mistake(f"{path}: {key} is written [[{key}]]")
+    return found
+
+
+def _made(kind: Any, path: Path, section: str, table: dict[str, Any], **given: Any) -> Any:
+    """An object of that dataclass; the table's keys are its fields, but for those that are `given`."""
+    known = {one.name: one for one in fields(kind) if one.name not in given}
+    where = f"{path}: [[{section}]] " if section else f"{path}: "
+    for key, value in table.items():
+        if key not in known:
+            near = difflib.get_close_matches(key, known, 1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+            raise Mistake(f"{where}has no key {key}: {hint}")
+        wanted = known[key].type
+        base = {str: str, int: int, bool: bool}.get(wanted, int)
+        if not isinstance(value, base) or (base is int and (isinstance(value, bool) or value < 0)):
+            raise Mistake(f"{where}{key} is {_said(base)}, not {value!r}")
+    try:
+        return kind(**given, **table)
+    except TypeError as error:
+        missing = str(error).rpartition(": ")[2]
+        raise Mistake(f"{where}lacks {missing}") from error
+
+
+def _said(kind: type) -> str:
+    return {str: "text", int: "a whole number, not negative", bool: "true or false"}[kind]
+
+
+def _check(path: Path, made: Scenario) -> None:
+    rules = [
+        (made.connections > 0, "connections must be at least 1"),
+        (made.pipelining > 0, "pipelining must be at least 1"),
+        (made.rate_per_s != 0, "rate_per_s must be at least 1; leave it out for a closed loop"),
+        (made.duration_s != 0, "duration_s must be at least 1"),
+        (any(route.weight for route in made.routes), "a route must have a weight above 0"),
+        (all(route.path.startswith("/") for route in made.routes), 'paths begin with "/"'),
+    ]
+    if made.is_open_loop:
+        simple = all(route.method == "GET" and not route.body_bytes for route in made.routes)
+        rules.append((simple, "at a fixed rate there are only GET requests without bodies"))
+        rules.append(
+            (not made.new_connection and made.pipelining == 1, "at a fixed rate connections stay, without pipelining")
+        )
+    for one in made.background:
+        near = difflib.get_close_matches(one.kind, KINDS, 1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        rules.append((one.kind in KINDS, f"background kind is one of {', '.join(KINDS)}, not {one.kind}{hint}"))
+        rules.append((one.connections > 0, "background connections must be at least 1"))
+    for holds, rule in rules:
+        if not holds:
+            raise Mistake(f"{path}: {rule}")

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The advice, on workloads whose answer is known."""
+
+import unittest
+
+from measured import results, scenario, server
+from workload import advice
+
+FROZEN = {"run_seconds_max": 0.05, "run_max_route": "/cpu", "stalls": 12}
+FREE = {"run_seconds_max": 0.05, "run_max_route": "/cpu", "stalls": 0}
+
+
+def judged(*servers):
+    return advice.of_scenario(scenario("one", *servers))
+
+
+class OneScenario(unittest.TestCase):
+    def test_requests_that_wait_for_a_computation_speak_for_fibers(self):
+        found = judged(
+            server("event_loop", p99=190, cpu=None, scheduler=FROZEN), server("fiber", p99=2, cpu=None, scheduler=FREE)
+        )
+        self.assertEqual(found["verdict"], "fiber")
+        self.assertIn("95 times", found["margin"])
+        self.assertIn("/cpu without a pause took 50 ms: the loop", " ".join(found["reasons"]))
+        self.assertIn("12 stalls", " ".join(found["reasons"]))
+
+    def test_a_freeze_outweighs_any_cpu_time(self):
+        found = judged(server("event_loop", p99=100, cpu=1), server("fiber", p99=2, cpu=10))
+        self.assertEqual(found["verdict"], "fiber")
+
+    def test_short_answers_speak_for_the_event_loop_by_their_cpu_time(self):
+        found = judged(server("event_loop", cpu=7), server("fiber", cpu=8))
+        self.assertEqual(found["verdict"], "event_loop")
+        self.assertTrue(found["margin"].startswith("12.5% less CPU time a request"), found["margin"])
+
+    def test_a_p99_that_is_longer_but_short_does_not_speak(self):
+        found = judged(server("event_loop", p99=3, cpu=7), server("fiber", p99=0.5, cpu=8))
+        self.assertEqual(found["verdict"], "event_loop")
+
+    def test_idle_connections_speak_by_their_memory(self):
+        found = judged(
+            server("event_loop", cpu=None, connection_bytes=487), server("fiber", cpu=None, connection_bytes=635)
+        )
+        self.assertEqual(found["verdict"], "event_loop")
+        self.assertIn("memory a connection", found["margin"])
+
+    def test_what_only_some_rounds_have_is_noise(self):
+        spread = (0.9, 1.0, 1.1)
+        first, second = server("event_loop", cpu=7.2, spread=spread), server("fiber", cpu=7, spread=spread[::-1])
+        found = judged(first, second)
+        self.assertEqual(found["verdict"], "either")
+        self.assertIn("within noise", found["margin"])
+
+    def test_one_percent_is_noise_though_all_rounds_have_it(self):
+        self.assertEqual(judged(server("event_loop", cpu=7), server("fiber", cpu=7.07))["verdict"], "either")
+
+    def test_one_backend_alone_gets_no_verdict(self):
+        self.assertEqual(judged(server("fiber"))["verdict"], "either")
+
+    def test_doubts_are_said(self):
+        found = judged(server("event_loop", cpu=7, limited=True), server("fiber", cpu=8, errors=3))
+        said = " ".join(found["reasons"])
+        self.assertIn("client was at its limit with event_loop", said)
+        self.assertIn("3 requests failed in a round under fiber", said)
+
+
+class AllScenarios(unittest.TestCase):
+    def overall(self, *scenarios):
+        found = results(*scenarios)
+        advice.advise(found)
+        return found["advice"]
+
+    def test_one_freeze_decides_against_many_savings(self):
+        cheap = [scenario(f"cheap {n}", server("event_loop", cpu=7), server("fiber", cpu=8)) for n in range(3)]
+        frozen = scenario("hog", server("event_loop", p99=190), server("fiber", p99=2))
+        found = self.overall(*cheap, frozen)
+        self.assertEqual((found["verdict"], found["toml"]), ("fiber", '[concurrency]\nbackend = "fiber"'))
+        self.assertIn("cheap 0", " ".join(found["would_change"]))
+
+    def test_without_a_freeze_most_scenarios_decide(self):
+        cheap = scenario("cheap", server("event_loop", cpu=7), server("fiber", cpu=8))
+        same = scenario("same", server("event_loop"), server("fiber"))
+        self.assertEqual(self.overall(cheap, same)["verdict"], "event_loop")
+
+    def test_no_difference_is_said(self):
+        found = self.overall(scenario("same", server("event_loop"), server("fiber")))
+        self.assertEqual((found["verdict"], found["toml"]), ("either", ""))
+        self.assertIn("No scenario differs", found["margin"])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Two results beside each other."""
+
+import json
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+from measured import results, scenario, server
+from workload import compare
+
+COMMAND = Path(__file__).resolve().parents[2] / "loadtest/compare"
+
+
+def one(**figures):
+    return results(scenario("plaintext", server("fiber", **figures)))
+
+
+def compared(before, after, *extra):
+    """-> exit code, output."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder) / name for name in ("before.json", "after.json")]
+        for path, content in zip(paths, (before, after), strict=True):
+            path.write_text(content if isinstance(content, str) else json.dumps(content))
+        told = subprocess.run([sys.executable, COMMAND, *paths, *extra], capture_output=True, text=True, check=False)
+        return told.returncode, told.stdout + told.stderr
+
+
+class Comparing(unittest.TestCase):
+    def test_the_same_is_no_change(self):
+        self.assertEqual(compared(one(), one()), (0, "no change beyond noise\n"))
+
+    def test_more_cpu_time_is_a_regression(self):
+        code, output = compared(one(cpu=7), one(cpu=8))
+        self.assertEqual(code, 1)
+        self.assertIn("WORSE  plaintext, fiber: cpu_us_per_request 7 -> 8, 14.3% worse", output)
+
+    def test_fewer_requests_are_a_regression(self):
+        self.assertEqual(compared(one(rate=100_000), one(rate=80_000))[0], 1)
+
+    def test_a_regression_within_the_bound_is_told_and_passes(self):
+        code, output = compared(one(cpu=7), one(cpu=8), "--bound", "20%")
+        self.assertEqual(code, 0)
+        self.assertIn("14.3% worse", output)
+
+    def test_an_improvement_is_told_and_passes(self):
+        code, output = compared(one(p99=10), one(p99=2))
+        self.assertEqual(code, 0)
+        self.assertIn("p99_ms 10 -> 2, 80.0% better", output)
+
+    def test_rounds_that_meet_are_noise(self):
+        wide = (0.8, 1.0, 1.2)
+        self.assertEqual(list(compare.changes(one(cpu=7, spread=wide), one(cpu=8, spread=wide))), [])
+
+    def test_what_is_missing_and_what_else_differs_is_named(self):
+        before = results(scenario("plaintext", server("fiber"), server("event_loop")))
+        after = one()
+        before["machine"], after["machine"] = {"kernel": "6.1"}, {"kernel": "6.18"}
+        after["complete"] = False
+        code, output = compared(before, after)
+        self.assertEqual(code, 0)
+        for line in ("plaintext, event_loop: only in the first", "kernel: 6.1 -> 6.18", "the second was interrupted"):
+            self.assertIn(line, output)
+
+    def test_what_is_no_result_is_named(self):
+        for content in ("{", "[]", '{"format": 2}', '{"format": 1}'):
+            code, output = compared(one(), content)
+            self.assertEqual(code, 2, output)
+            self.assertIn("after.json", output)
+
+    def test_a_bound_is_a_share(self):
+        self.assertEqual(compared(one(), one(), "--bound", "much")[0], 2)
+
+
+if __name__ == "__main__":
+    unittest.main()

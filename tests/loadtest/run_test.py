@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole of it, on real servers, for a few seconds. SPINDLE_BUILD is the folder of what was built."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("SPINDLE_BUILD", ROOT / "build/dev")).resolve()
+CLOSED = 'title = "closed"\nconnections = 4\n[[route]]\npath = "/plaintext"\n[[route]]\npath = "/json"\nweight = 2\n'
+OPEN = (
+    'title = "open"\nconnections = 2\nrate_per_s = 50\n[[route]]\npath = "/plaintext"\n'
+    '[[background]]\nkind = "block"\npath = "/block?ms=300"\nconnections = 1\n'
+)
+MISSING = 'title = "missing"\nconnections = 1\n[[route]]\npath = "/not_there"\n'
+
+
+class Running(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+
+    def command(self, *scenarios: str, extra=()) -> list[str]:
+        command = [sys.executable, str(ROOT / "loadtest/run"), "-o", str(self.folder / "out")]
+        command += ["--spindle", str(BUILD / "server/spindle"), "--probe", str(BUILD / "loadtest/spindle_probe")]
+        for number, text in enumerate(scenarios):
+            path = self.folder / f"s{number}.toml"
+            path.write_text(text)
+            command += ["-s", str(path)]
+        return [*command, *extra]
+
+    def run_it(self, *scenarios: str, extra=("--rounds", "1", "--seconds", "1")):
+        return subprocess.run(
+            self.command(*scenarios, extra=extra), capture_output=True, text=True, timeout=300, check=False
+        )
+
+    def result(self):
+        return json.loads((self.folder / "out/result.json").read_text())
+
+    def test_both_backends_are_measured_and_reported(self):
+        told = self.run_it(CLOSED, OPEN)
+        self.assertEqual(told.returncode, 0, told.stderr)
+        found = self.result()
+        self.assertTrue(found["complete"])
+        for scenario in found["scenarios"]:
+            self.assertEqual({one["name"] for one in scenario["servers"]}, {"event_loop", "fiber"})
+            for server in scenario["servers"]:
+                (measured,) = server["rounds"]
+                self.assertGreater(measured["requests"], 40)
+                self.assertGreater(measured["latency_ms"]["p99"], 0)
+                self.assertGreater(measured["memory"]["rss_bytes"], 1 << 20)
+                self.assertGreater(measured["scheduler"]["requests"], 40)
+                self.assertEqual(sum(measured["errors"].values()), 0)
+        closed, at_a_rate = found["scenarios"]
+        self.assertGreater(closed["servers"][0]["rounds"][0]["cpu_us_per_request"], 0)
+        self.assertTrue(at_a_rate["servers"][0]["rounds"][0]["timeline"])
+        p99 = {one["name"]: one["summary"]["p99_ms"]["median"] for one in at_a_rate["servers"]}
+        self.assertGreater(p99["event_loop"], 250, "a frozen loop does not show")
+        self.assertTrue((self.folder / "out/report.html").read_text().lower().startswith("<!doctype html>"))
+
+    def test_requests_that_fail_make_it_fail(self):
+        told = self.run_it(MISSING)
+        self.assertEqual(told.returncode, 1, told.stderr)
+        self.assertGreater(self.result()["scenarios"][0]["servers"][0]["summary"]["errors"]["median"], 0)
+
+    def test_mistakes_and_missing_programs_have_exit_codes_of_their_own(self):
+        self.assertEqual(self.run_it("title = 3\n").returncode, 2)
+        self.assertEqual(self.run_it(CLOSED, extra=("--peers", "apache")).returncode, 2)
+        told = self.run_it(CLOSED, extra=("--spindle", "/not/there"))
+        self.assertEqual(told.returncode, 3, told.stderr)
+
+    def test_an_interrupted_run_reports_what_it_has(self):
+        process = subprocess.Popen(
+            self.command(CLOSED, extra=("--rounds", "50", "--seconds", "1")), stderr=subprocess.PIPE, text=True
+        )
+        for line in process.stderr:
+            if "round 2 of 50" in line:
+                break
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 130)
+        found = self.result()
+        self.assertFalse(found["complete"])
+        self.assertTrue(all(one["rounds"] for one in found["scenarios"][0]["servers"]))
+
+
+if __name__ == "__main__":
+    unittest.main()

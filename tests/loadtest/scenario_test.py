@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scenario files: what they may say, and what is said of mistakes in them."""
+
+import tempfile
+import unittest
+from pathlib import Path
+
+import measured  # noqa: F401: finds the package
+from workload import scenario
+
+SHIPPED = Path(__file__).resolve().parents[2] / "loadtest/scenarios"
+ROUTE = '[[route]]\npath = "/plaintext"\n'
+
+
+def load(text: str) -> scenario.Scenario:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "mine.toml"
+        path.write_text(text)
+        return scenario.load(path)
+
+
+class Scenarios(unittest.TestCase):
+    def assert_mistake(self, text: str, *said: str) -> None:
+        with self.assertRaises(scenario.Mistake) as caught:
+            load(text)
+        for part in ("mine.toml", *said):
+            self.assertIn(part, str(caught.exception))
+
+    def test_all_shipped_ones_are_valid(self):
+        names = {scenario.load(path).name for path in SHIPPED.glob("*.toml")}
+        self.assertLessEqual({"plaintext", "cpu_hog", "blocking", "idle_connections"}, names)
+
+    def test_what_is_left_out_has_its_default(self):
+        found = load('title = "t"\n' + ROUTE)
+        self.assertEqual((found.name, found.connections, found.rate_per_s), ("mine", 64, None))
+        self.assertEqual(found.routes, (scenario.Route("/plaintext"),))
+        self.assertFalse(found.is_open_loop)
+
+    def test_a_wrong_key_is_told_with_the_nearest_right_one(self):
+        self.assert_mistake('title = "t"\nconections = 3\n' + ROUTE, "conections", "did you mean connections?")
+        self.assert_mistake('title = "t"\n' + ROUTE + "wight = 3\n", "[[route]]", "did you mean weight?")
+
+    def test_a_wrong_kind_of_value_is_told(self):
+        for value, rule in (("-1", "a whole number"), ("true", "a whole number"), ('"3"', "a whole number")):
+            self.assert_mistake(f'title = "t"\nconnections = {value}\n' + ROUTE, "connections", rule)
+
+    def test_a_missing_key_is_told(self):
+        self.assert_mistake(ROUTE, "title")
+        self.assert_mistake('title = "t"\n', "[[route]]")
+        self.assert_mistake('title = "t"\n[[route]]\nweight = 1\n', "path")
+
+    def test_what_is_not_toml_is_told(self):
+        self.assert_mistake("title = ")
+
+    def test_a_background_of_no_known_kind_is_told(self):
+        background = '[[background]]\nkind = "bloc"\nconnections = 1\n'
+        self.assert_mistake('title = "t"\n' + ROUTE + background, "did you mean block?")
+
+    def test_a_fixed_rate_takes_what_can_be_sent_at_any_time(self):
+        self.assert_mistake('title = "t"\nrate_per_s = 10\npipelining = 2\n' + ROUTE, "fixed rate")
+        self.assert_mistake('title = "t"\nrate_per_s = 10\n' + ROUTE + 'method = "POST"\n', "GET")
+
+
+if __name__ == "__main__":
+    unittest.main()
