@@ -47,6 +47,8 @@ def advice(verdict: str, margin: str, reasons: list[str], would_change: list[str
 def by_freezing(scenario: dict[str, Any], servers: dict[str, Any]) -> Advice | None:
     """Whether under one backend, in every round, requests waited for what other requests did."""
     p99 = {name: server["summary"]["p99_ms"] for name, server in servers.items()}
+    if None in p99.values():
+        return None
     for slow in BACKENDS:
         quick = OTHER[slow]
         if p99[slow]["low"] < max(FROZEN_MS, FROZEN_RATIO * p99[quick]["high"]):
@@ -85,6 +87,8 @@ def by_cost(scenario: dict[str, Any], servers: dict[str, Any]) -> Advice | None:
     rate = ratios.get("requests_per_s", {}).get("fiber/event_loop")
     memory = ratio_of(servers, "bytes_per_connection")
     changes = ["A handler that computes or blocks for milliseconds: under event_loop all others wait for it."]
+    if cost is not None:
+        rate = None  # costs the same and answers more: then something else was the limit, not the server
     for ratio, noise, what, figure in (
         (cost, NOISE, "CPU time a request", "cpu_us_per_request"),
         (memory, MEMORY_NOISE, "memory a connection", "bytes_per_connection"),

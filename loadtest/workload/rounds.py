@@ -142,17 +142,18 @@ def measure(plan: Plan, scenario: Scenario, name: str) -> dict[str, Any]:
         with clients.beside(plan.client, scenario, server.port, seconds):
             held = sum(one.connections for one in scenario.background if one.kind in ("idle", "slow"))
             kept = server.memory_bytes() - warm
-            before = server.cpu_seconds()
+            before, ticks_before = server.run_seconds(), server.cpu_seconds()
             found = clients.measure(plan.client, scenario, server.port, seconds)
-            used = [after - earlier for after, earlier in zip(server.cpu_seconds(), before, strict=True)]
+            used = server.run_seconds() - before
+            user, system = (now - then for now, then in zip(server.cpu_seconds(), ticks_before, strict=True))
             memory = {"rss_bytes": server.memory_bytes("Rss"), "pss_bytes": server.memory_bytes()}
-        share = sum(used) / max(found["seconds"], 1e-9) / len(plan.server_cpus)
+        share = used / max(found["seconds"], 1e-9) / len(plan.server_cpus)
         if not scenario.is_open_loop and share > clients.BUSY_SHARE:
             found["client_limited"] = False  # the server was at its limit too
         # The work beside it is on the same account: then a request's own share is not known.
         known = found["requests"] > 0 and not any(one.kind in ("cpu", "block") for one in scenario.background)
-        found["cpu_us_per_request"] = sum(used) * 1e6 / found["requests"] if known else None
-        found["user_us_per_request"] = used[0] * 1e6 / found["requests"] if known else None
+        found["cpu_us_per_request"] = used * 1e6 / found["requests"] if known else None
+        found["user_us_per_request"] = used * user / max(user + system, 1e-9) * 1e6 / found["requests"] if known else None
         found["memory"] = {**memory, "bytes_per_connection": kept / held if held else None}
         found["scheduler"] = scheduler_figures(plan, server) if name not in PEERS else None
     finally:
