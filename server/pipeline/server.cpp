@@ -3,6 +3,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <cstdlib>
+
 #include "runtime/cycle_clock.hpp"
 #include "runtime/socket.hpp"
 #include "runtime/worker.hpp"
@@ -43,7 +45,7 @@ runtime::Service Server::service(std::span<const int> listeners, std::span<const
                     log_.flush();
                     spdlog::warn("a handler did not end within timeouts.drain; ending without it");
                     spdlog::shutdown();
-                    std::_Exit(0);
+                    std::quick_exit(0);
                 },
             .main = {},
             .on_exception =

@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <optional>
@@ -24,6 +25,29 @@ namespace {
 
 constexpr std::string_view kUnixPrefix = "unix:";
 constexpr std::string_view kInherited = "systemd";
+
+/// Of unix sockets. Their process removes them, at the latest when it ends by std::quick_exit, which destroys nothing.
+class SocketFiles {
+  public:
+    static SocketFiles& of_this_process() {
+        static SocketFiles* const files = new SocketFiles;  // never destroyed: threads end after static objects
+        return *files;
+    }
+    void add(std::string path) {
+        if (owner_ == 0) std::at_quick_exit([] { of_this_process().remove(); });
+        owner_ = ::getpid();
+        paths_.push_back(std::move(path));
+    }
+    /// Not those of the process that this one was forked from.
+    void remove() const noexcept {
+        if (owner_ != ::getpid()) return;
+        for (const std::string& path : paths_) ::unlink(path.c_str());
+    }
+
+  private:
+    pid_t owner_ = 0;
+    std::vector<std::string> paths_;
+};
 
 /// Where to bind; any family.
 struct SocketAddress {
@@ -131,20 +155,18 @@ std::string url_of(int descriptor) {
 
 }  // namespace
 
-Listeners::Listeners(std::size_t workers) : owner_(::getpid()), workers_(workers) {}
+Listeners::Listeners(std::size_t workers) : workers_(workers) {}
 
 Listeners::Listeners(Listeners&& other) noexcept
-    : owner_(std::exchange(other.owner_, 0)),
-      workers_(std::move(other.workers_)),
+    : workers_(std::move(other.workers_)),
       descriptors_(std::exchange(other.descriptors_, {})),
       configured_(std::move(other.configured_)),
-      urls_(std::move(other.urls_)),
-      unix_paths_(std::exchange(other.unix_paths_, {})) {}
+      urls_(std::move(other.urls_)) {}
 
 Listeners::~Listeners() {
+    if (descriptors_.empty()) return;
     for (const int descriptor : descriptors_) ::close(descriptor);
-    if (owner_ != ::getpid()) return;
-    for (const std::string& path : unix_paths_) ::unlink(path.c_str());
+    SocketFiles::of_this_process().remove();
 }
 
 std::expected<Listeners, std::string> Listeners::open(std::span<const config::Listen> listen, unsigned loops) {
@@ -229,7 +251,7 @@ std::expected<void, std::string> Listeners::open_unix(const config::Listen& list
     }
     const int descriptor = open_listening(address, listen, false);
     if (descriptor < 0) return failure(listen.address, -descriptor);
-    unix_paths_.push_back(path);
+    SocketFiles::of_this_process().add(path);
     share(descriptor, listen.address);
     return {};
 }

@@ -13,8 +13,6 @@
 #include <string>
 #include <vector>
 
-#include <sys/types.h>
-
 #include "config/config.hpp"
 #include "server/process/activation.hpp"
 
@@ -30,7 +28,8 @@ class Listeners {
 
     Listeners(Listeners&& other) noexcept;
     Listeners& operator=(Listeners&&) = delete;
-    /// Closes all; in the process that opened them, removes the files of unix sockets, but for inherited ones.
+    /// Closes all; in the process that opened them, removes the files of unix sockets, but for inherited ones. So does
+    /// std::quick_exit.
     ~Listeners();
 
     /// The sockets of a worker. Owned by this; non-blocking, listening.
@@ -49,12 +48,10 @@ class Listeners {
     std::expected<void, std::string> inherit(const config::Listen& listen, Activation& activation);
     void share(int descriptor, std::string url);
 
-    pid_t owner_;
     std::vector<std::vector<int>> workers_;
     std::vector<int> descriptors_;  // all of them, each once
     std::vector<std::size_t> configured_;
     std::vector<std::string> urls_;
-    std::vector<std::string> unix_paths_;
 };
 
 }  // namespace spindle::process

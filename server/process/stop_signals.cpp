@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/process/stop_signals.hpp"
 
-#include <unistd.h>
-
+#include <cstdlib>
 #include <utility>
 
 #include "server/process/dump_log.hpp"
@@ -59,7 +58,7 @@ void SignalWatch::watch() {
             reopen_logs_();
             continue;
         }
-        if (drains && second_ends_) ::_exit(128 + number);
+        if (drains && second_ends_) std::quick_exit(128 + number);
         drains = true;
         backend_.request_drain();
     }

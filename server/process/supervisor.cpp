@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <optional>
 #include <vector>
@@ -169,7 +170,7 @@ class Supervisor {
             }
             if (stopping_) {
                 signal_all(SIGKILL);
-                std::_Exit(128 + number);
+                std::quick_exit(128 + number);
             }
             stopping_ = true;
             signal_all(SIGTERM);

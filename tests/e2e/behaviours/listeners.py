@@ -5,6 +5,7 @@ import os
 import re
 import socket
 import stat
+import time
 
 from harness import check
 from harness.activation import passes
@@ -45,6 +46,22 @@ def a_unix_socket_is_served_and_removed_at_the_end(t):
         expect_served(t, server.address)
     t.close_connections()
     server.stop(t.limit(10))
+    assert not os.path.exists(path), "the socket file is left behind"
+
+
+@behaviour(own_server=True, compare=False)
+def a_unix_socket_is_removed_too_when_a_second_signal_ends_the_server(t):
+    path = socket_path(t)
+    config = configuration({"timeouts.drain": "1m"}, listen=("unix:" + path,))
+    server = t.start(config)
+    t.connect().send(request("GET", "/sleep?ms=30000"))
+    expect_served(t, server.address)
+    for _ in range(50):  # the first one begins the drain
+        server.signal()
+        if not os.path.exists(path):
+            break
+        time.sleep(t.limit(0.1))
+    server.wait(t.limit(5))
     assert not os.path.exists(path), "the socket file is left behind"
 
 
