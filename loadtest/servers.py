@@ -139,6 +139,12 @@ def start_spindle(
     return Server(f"spindle {backend}", command, folder, cpus).wait_for_announcement()
 
 
+def start_limit(folder: Path, *, cpus: str = "", how: str = "call") -> Server:
+    """The responder that does nothing but respond."""
+    binary = BUILD / "release/loadtest/spindle_limit"
+    return Server("limit", [str(binary), how], folder, cpus).wait_for_announcement()
+
+
 def start_nginx(folder: Path, *, cpus: str = "") -> Server | None:
     binary = shutil.which("nginx")
     if binary is None:

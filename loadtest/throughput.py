@@ -19,6 +19,7 @@ def start(options, peers) -> list[servers.Server]:
     started += [servers.start_spindle(options.spindle, one, options.folder, cpus=cpus) for one in servers.BACKENDS]
     started += [servers.start_go(options.folder, cpus=cpus)] if "Go" in peers else []
     started += [servers.start_node(options.folder, cpus=cpus)] if "Node" in peers else []
+    started += [servers.start_limit(options.folder, cpus=cpus)] if "limit" in peers else []
     return [server for server in started if server is not None]
 
 
@@ -124,7 +125,10 @@ def stop(started: list[servers.Server]) -> None:
 
 
 plaintext = comparison(
-    "plaintext", "/plaintext", ("nginx", "Go", "Node"), baselines=("nginx", "Go", "Node", "spindle event_loop")
+    "plaintext",
+    "/plaintext",
+    ("nginx", "Go", "Node", "limit"),
+    baselines=("nginx", "Go", "Node", "limit", "spindle event_loop"),
 )
 # wrk's latencies mean nothing with a pipeline.
 pipelined = comparison("plaintext, 16 pipelined", "/plaintext", ("nginx", "Go"), PIPELINE, figures=FIGURES[:3])
