@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which backend for what was measured, by how much, why, and what would change the answer.
 
-What counts, in this order: requests that wait because others hold the loop; CPU time a request; memory a connection;
-throughput. A difference counts only if all rounds have it.
+What counts, in this order: requests that fail; requests that wait because others hold the loop; CPU time a request;
+memory a connection; throughput. A difference counts only if all rounds have it.
 """
 
+import statistics
 from typing import Any
 
 BACKENDS = ("event_loop", "fiber")
 OTHER = {"event_loop": "fiber", "fiber": "event_loop"}
 FROZEN_MS = 5.0  # a p99 beneath it hurts nobody, whatever the ratio
+RARELY_FROZEN_MS = 20.0  # of a p99.9
 FROZEN_RATIO = 3.0
 NOISE = 0.02  # a ratio that comes nearer to 1 in any round is none
 MEMORY_NOISE = 0.05
+ROUNDS_MIN = 3  # with fewer, it is likely that all agree by chance
 
 Advice = dict[str, Any]
 
@@ -22,58 +25,88 @@ def advise(result: dict[str, Any]) -> None:
     for scenario in result["scenarios"]:
         scenario["advice"] = of_scenario(scenario)
     result["advice"] = overall(result["scenarios"])
+    if not result.get("complete", False):
+        result["advice"]["reasons"].append("The run was interrupted: what is missing may say something else.")
 
 
 def of_scenario(scenario: dict[str, Any]) -> Advice:
     servers = {server["name"]: server for server in scenario["servers"] if server["name"] in BACKENDS}
     if len(servers) < 2:
-        return advice("either", "Only one backend was measured.", [], ["A measurement of both."])
-    for judge in (by_freezing, by_cost):
-        found = judge(scenario, servers)
-        if found is not None:
-            return add_doubts(found, servers)
-    reasons = ["CPU time a request, memory and throughput differ by less than the rounds among themselves."]
-    found = advice("either", "The difference is within noise.", reasons, ["More or longer rounds, on a quiet machine."])
+        what = "Only one backend was measured." if servers else "No backend was measured."
+        return advice("either", what, [], ["A measurement of both."])
+    found = by_errors(servers) or by_freezing(servers) or by_cost(scenario, servers)
+    if found is None:
+        reasons = ["CPU time a request, memory and throughput differ by less than the rounds among themselves."]
+        changes = ["More or longer rounds, on a quiet machine."]
+        found = advice("either", "The difference is within noise.", reasons, changes)
     return add_doubts(found, servers)
 
 
-def advice(verdict: str, margin: str, reasons: list[str], would_change: list[str]) -> Advice:
-    return {"verdict": verdict, "margin": margin, "reasons": reasons, "would_change": would_change}
+def advice(verdict: str, margin: str, reasons: list[str], would_change: list[str], decides: bool = False) -> Advice:
+    """`decides`: no saving in another scenario makes up for it."""
+    return {
+        "verdict": verdict,
+        "margin": margin,
+        "reasons": reasons,
+        "would_change": would_change,
+        "decides": decides,
+    }
 
 
 # ---- one scenario
 
 
-def by_freezing(scenario: dict[str, Any], servers: dict[str, Any]) -> Advice | None:
-    """Whether under one backend, in every round, requests waited for what other requests did."""
-    p99 = {name: server["summary"]["p99_ms"] for name, server in servers.items()}
-    if None in p99.values():
-        return None
-    for slow in BACKENDS:
-        quick = OTHER[slow]
-        if p99[slow]["low"] < max(FROZEN_MS, FROZEN_RATIO * p99[quick]["high"]):
-            continue
-        reasons = [f"p99 {ms(p99[slow])} under {slow}, {ms(p99[quick])} under {quick}."]
-        seconds, route = longest_run(servers[slow])
-        if seconds * 1000 >= FROZEN_MS:
-            where = f" of {route}" if route else ""
-            reasons.append(
-                f"The longest run{where} without a pause took {seconds * 1000:.3g} ms"
-                + (": the loop answered nothing else meanwhile." if slow == "event_loop" else ".")
-            )
-        stalls = most(servers[slow], "stalls")
-        if stalls:
-            reasons.append(f"{stalls:.0f} stalls were counted in a round.")
-        changes = ["Without those routes, or with that work declared as blocking, what a request costs would decide."]
-        times = p99[slow]["median"] / max(p99[quick]["median"], 1e-9)
-        return advice(quick, f"p99 is {times:.3g} times shorter under {quick}.", reasons, changes)
+def by_errors(servers: dict[str, Any]) -> Advice | None:
+    """Whoever fails requests that the other one answers is not judged by how fast it does that."""
+    failed = {name: server["summary"]["errors"]["median"] for name, server in servers.items()}
+    for name in BACKENDS:
+        other = OTHER[name]
+        asked = statistics.median(one["requests"] for one in servers[other]["rounds"])
+        if failed[name] == 0 and failed[other] > 0.01 * asked:
+            margin = f"{failed[other]:.0f} requests of a round failed under {other}, none under {name}."
+            return advice(name, margin, [], ["The cause of these failures."], decides=True)
     return None
+
+
+def by_freezing(servers: dict[str, Any]) -> Advice | None:
+    """Whether under one backend, in every round, requests waited for what other requests did."""
+    for percentile, hurts_ms in (("p99", FROZEN_MS), ("p999", RARELY_FROZEN_MS)):
+        found = {name: server["summary"][f"{percentile}_ms"] for name, server in servers.items()}
+        if None in found.values():
+            return None
+        for slow in BACKENDS:
+            quick = OTHER[slow]
+            if found[slow]["low"] >= max(hurts_ms, FROZEN_RATIO * found[quick]["high"]) and froze(servers[slow]):
+                return frozen(servers[slow], slow, percentile.replace("p999", "p99.9"), found)
+    return None
+
+
+def froze(server: dict[str, Any]) -> bool:
+    """By the server's own figures, where it has them: a slow client makes no freeze."""
+    known = any(one.get("scheduler") for one in server["rounds"])
+    return not known or longest_run(server)[0] * 1000 >= FROZEN_MS or most(server, "stalls") > 0
+
+
+def frozen(server: dict[str, Any], slow: str, percentile: str, found: dict[str, dict[str, float]]) -> Advice:
+    quick = OTHER[slow]
+    reasons = [f"{percentile} {ms(found[slow])} under {slow}, {ms(found[quick])} under {quick}."]
+    seconds, route = longest_run(server)
+    if seconds * 1000 >= FROZEN_MS:
+        where = f" of {route}" if route else ""
+        alone = ": the loop answered nothing else meanwhile." if slow == "event_loop" else "."
+        reasons.append(f"The longest run{where} without a pause took {seconds * 1000:.3g} ms{alone}")
+    stalls = most(server, "stalls")
+    if stalls:
+        reasons.append(f"{stalls:.0f} stalls were counted in a round.")
+    changes = ["Without those routes, or with that work declared as blocking, what a request costs would decide."]
+    times = found[slow]["median"] / max(found[quick]["median"], 1e-9)
+    return advice(quick, f"{percentile} is {times:.3g} times shorter under {quick}.", reasons, changes, decides=True)
 
 
 def longest_run(server: dict[str, Any]) -> tuple[float, str]:
     """-> seconds, route."""
     figures = [one["scheduler"] for one in server["rounds"] if one.get("scheduler")]
-    found = max(figures, key=lambda one: float(one.get("run_seconds_max", 0)), default={})
+    found: dict[str, Any] = max(figures, key=lambda one: float(one.get("run_seconds_max", 0)), default={})
     return float(found.get("run_seconds_max", 0)), str(found.get("run_max_route") or "")
 
 
@@ -87,8 +120,9 @@ def by_cost(scenario: dict[str, Any], servers: dict[str, Any]) -> Advice | None:
     rate = ratios.get("requests_per_s", {}).get("fiber/event_loop")
     memory = ratio_of(servers, "bytes_per_connection")
     changes = ["A handler that computes or blocks for milliseconds: under event_loop all others wait for it."]
-    if cost is not None:
-        rate = None  # costs the same and answers more: then something else was the limit, not the server
+    limited = any(one["client_limited"] for server in servers.values() for one in server["rounds"])
+    if cost is not None or limited:
+        rate = None  # what answers more at the same cost, or is held back by the client, was not the limit itself
     for ratio, noise, what, figure in (
         (cost, NOISE, "CPU time a request", "cpu_us_per_request"),
         (memory, MEMORY_NOISE, "memory a connection", "bytes_per_connection"),
@@ -103,7 +137,9 @@ def by_cost(scenario: dict[str, Any], servers: dict[str, Any]) -> Advice | None:
         if figure:
             both = (f"{servers[name]['summary'][figure]['median']:.4g} under {name}" for name in BACKENDS)
             reasons.append(f"{figure}: {', '.join(both)}.")
-        reasons.append("No request waited long under either.")
+        p99 = [servers[name]["summary"]["p99_ms"] for name in BACKENDS]
+        if all(one is not None and one["high"] < FROZEN_MS for one in p99):
+            reasons.append("p99 is short under both.")
         return advice(better, margin, reasons, changes if better == "event_loop" else ["Handlers that do less."])
     return None
 
@@ -141,6 +177,8 @@ def add_doubts(found: Advice, servers: dict[str, Any]) -> Advice:
         errors = server["summary"]["errors"]
         if errors["high"]:
             found["reasons"].append(f"{errors['high']:.0f} requests failed in a round under {name}.")
+    if min(len(server["rounds"]) for server in servers.values()) < ROUNDS_MIN:
+        found["reasons"].append(f"There are fewer than {ROUNDS_MIN} rounds: chance may say the same.")
     return found
 
 
@@ -154,19 +192,18 @@ def ms(spread: dict[str, float]) -> str:
 def overall(scenarios: list[dict[str, Any]]) -> Advice:
     """A freeze decides, since no saved CPU time makes up for it; else what most scenarios say."""
     verdicts = {name: [one for one in scenarios if one["advice"]["verdict"] == name] for name in BACKENDS}
-    frozen = {name: [one for one in found if "p99" in one["advice"]["margin"]] for name, found in verdicts.items()}
-    chosen = next((name for name in BACKENDS if frozen[name] and not frozen[OTHER[name]]), None)
-    if chosen is None and not any(frozen.values()):
+    deciding = {name: [one for one in found if one["advice"]["decides"]] for name, found in verdicts.items()}
+    chosen = next((name for name in BACKENDS if deciding[name] and not deciding[OTHER[name]]), None)
+    if chosen is None and not any(deciding.values()):
         chosen = next((name for name in BACKENDS if len(verdicts[name]) > len(verdicts[OTHER[name]])), None)
     reasons = [f"{one['title']}: {one['advice']['verdict']}. {one['advice']['margin']}" for one in scenarios]
     if chosen is None:
         differ = any(verdicts.values())
         margin = "The scenarios disagree." if differ else "No scenario differs by more than noise."
         return {**advice("either", margin, reasons, ["Scenarios that are your own workload."]), "toml": ""}
-    deciding = frozen[chosen] or verdicts[chosen]
+    first = (deciding[chosen] or verdicts[chosen])[0]["advice"]
     against = [one for one in scenarios if one["advice"]["verdict"] == OTHER[chosen]]
-    changes = deciding[0]["advice"]["would_change"] + [
+    changes = first["would_change"] + [
         f"If {one['title']!r} is what you mostly serve: {one['advice']['margin']}" for one in against
     ]
-    margin = deciding[0]["advice"]["margin"]
-    return {**advice(chosen, margin, reasons, changes), "toml": f'[concurrency]\nbackend = "{chosen}"'}
+    return {**advice(chosen, first["margin"], reasons, changes), "toml": f'[concurrency]\nbackend = "{chosen}"'}

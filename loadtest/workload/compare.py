@@ -63,6 +63,12 @@ def servers_of(result: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
     return {(one["name"], server["name"]): server for one in result["scenarios"] for server in one["servers"]}
 
 
+def check(result: dict[str, Any]) -> None:
+    """Raises if it lacks what is read of it."""
+    list(changes(result, result))
+    context(result, result)
+
+
 def missing(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     first, second = servers_of(before), servers_of(after)
     said = [f"{scenario}, {server}: only in the first" for scenario, server in first.keys() - second.keys()]

@@ -64,6 +64,33 @@ class OneScenario(unittest.TestCase):
         self.assertIn("3 requests failed in a round under fiber", said)
 
 
+    def test_a_freeze_that_only_the_slowest_requests_see_speaks_too(self):
+        rounds = server("event_loop", cpu=7, scheduler=FROZEN)
+        rounds["summary"]["p999_ms"] = {"median": 200, "low": 190, "high": 210}
+        found = judged(rounds, server("fiber", cpu=8, scheduler=FREE))
+        self.assertEqual(found["verdict"], "fiber")
+        self.assertIn("p99.9 is 100 times shorter", found["margin"])
+
+    def test_latency_without_a_freeze_is_somebody_elses(self):
+        idle = {"run_seconds_max": 0.0001, "run_max_route": "/", "stalls": 0}
+        found = judged(server("event_loop", p99=190, cpu=7, scheduler=idle), server("fiber", cpu=8, scheduler=idle))
+        self.assertEqual(found["verdict"], "event_loop")
+        self.assertNotIn("p99 is short", " ".join(found["reasons"]))
+
+    def test_whoever_fails_many_requests_does_not_win(self):
+        found = judged(server("event_loop", p99=100), server("fiber", p99=1, errors=50_000))
+        self.assertEqual(found["verdict"], "event_loop")
+        self.assertIn("50000 requests of a round failed under fiber", found["margin"])
+
+    def test_throughput_at_the_clients_limit_does_not_speak(self):
+        found = judged(server("event_loop", rate=110_000, cpu=None, limited=True), server("fiber", cpu=None))
+        self.assertEqual(found["verdict"], "either")
+
+    def test_few_rounds_are_a_doubt(self):
+        found = judged(server("event_loop", cpu=7, spread=(1,)), server("fiber", cpu=8, spread=(1,)))
+        self.assertIn("fewer than 3 rounds", " ".join(found["reasons"]))
+
+
 class AllScenarios(unittest.TestCase):
     def overall(self, *scenarios):
         found = results(*scenarios)
@@ -81,6 +108,12 @@ class AllScenarios(unittest.TestCase):
         cheap = scenario("cheap", server("event_loop", cpu=7), server("fiber", cpu=8))
         same = scenario("same", server("event_loop"), server("fiber"))
         self.assertEqual(self.overall(cheap, same)["verdict"], "event_loop")
+
+    def test_an_interrupted_run_is_a_doubt(self):
+        found = results(scenario("same", server("event_loop"), server("fiber")))
+        found["complete"] = False
+        advice.advise(found)
+        self.assertIn("interrupted", " ".join(found["advice"]["reasons"]))
 
     def test_no_difference_is_said(self):
         found = self.overall(scenario("same", server("event_loop"), server("fiber")))

@@ -70,8 +70,23 @@ class Comparing(unittest.TestCase):
             self.assertEqual(code, 2, output)
             self.assertIn("after.json", output)
 
+    def test_a_damaged_result_is_no_regression(self):
+        damaged = one()
+        del damaged["scenarios"][0]["servers"][0]["summary"]
+        nothing = one()
+        nothing["machine"] = None
+        for content in (damaged, nothing):
+            code, output = compared(one(), content)
+            self.assertEqual(code, 2, output)
+            self.assertIn("after.json: is a damaged result", output)
+
+    def test_results_with_nothing_in_common_are_no_success(self):
+        other = results(scenario("other", server("fiber")))
+        self.assertEqual(compared(one(), other)[0], 2)
+
     def test_a_bound_is_a_share(self):
-        self.assertEqual(compared(one(), one(), "--bound", "much")[0], 2)
+        for bound in ("much", "nan", "inf", "-1%"):
+            self.assertEqual(compared(one(), one(), f"--bound={bound}")[0], 2)
 
 
 if __name__ == "__main__":
