@@ -92,7 +92,7 @@ def _closed(client: Client, scenario: Scenario, port: int, seconds: int) -> dict
     found = json.loads(line.removeprefix("RESULT "))
     # wrk counts a batch's requests from each other: with a pipeline its latencies mean nothing.
     distribution = found["distribution"] if scenario.pipelining == 1 else []
-    latency = dict(map(tuple, distribution))
+    latency: dict[float, float] = {share: ms for share, ms in distribution}
     return {
         "command": " ".join(command),
         "requests": found["requests"],

@@ -40,34 +40,27 @@ def text_files_say_their_charset(t):
         assert "charset=utf-8" in content_type.lower(), f"{name}: {content_type}"
 
 
-TYPED = configuration(
-    {
-        "files.types": {"txt": "text/x-ours", "own": "application/x-own"},
-        "files.types_table": "{folder}/mime.types",
-    }
-)
+def typed(table: str):
+    types = {"txt": "text/x-ours", "own": "application/x-own"}
+    return configuration({"files.types": types, "files.types_table": "{folder}/" + table})
 
 
 @behaviour(own_server=True, compare=False)
 def types_of_the_configuration_go_before_those_known_and_those_before_the_systems(t):
-    table = "# a comment\ntext/x-table\ttable css\napplication/x-later table\n\ntext/empty\n"
-    (t.bench.folder / "mime.types").write_text(table)
-    names = ("file.own", "file.table", "file.other")
-    for name in names:
-        (t.bench.folder / "site" / name).write_text(name)
-    try:
-        t.start(TYPED)
-        for name, expected in (
-            ("notes.txt", "text/x-ours"),
-            ("file.own", "application/x-own"),
-            ("style.css", "text/css; charset=utf-8"),
-            ("file.table", "text/x-table; charset=utf-8"),
-            ("file.other", "application/octet-stream"),
-        ):
-            check.field(t.ask("HEAD", f"/{name}"), "Content-Type", expected)
-    finally:
-        for name in names:
-            (t.bench.folder / "site" / name).unlink()
+    variant = t.variant.name.replace("/", "_")
+    table = t.bench.folder / f"{variant}.types"
+    table.write_text("# a comment\ntext/x-table\ttable css\ntext/empty\n")
+    for extension in ("own", "table", "other"):
+        (t.bench.folder / "site" / f"{variant}.{extension}").write_text(extension)
+    t.start(typed(table.name))
+    for name, expected in (
+        ("notes.txt", "text/x-ours"),
+        ("style.css", "text/css; charset=utf-8"),
+        (f"{variant}.own", "application/x-own"),
+        (f"{variant}.table", "text/x-table; charset=utf-8"),
+        (f"{variant}.other", "application/octet-stream"),
+    ):
+        check.field(t.ask("HEAD", f"/{name}"), "Content-Type", expected)
 
 
 @behaviour
