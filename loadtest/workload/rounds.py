@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import sys
+import threading
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,7 +33,8 @@ class Plan:
     seconds: int
     warmup_seconds: int = 1
     warnings_max: int = 5
-    status_path: str | None = field(default=None)
+    status_path: str | None = None
+    interrupted: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
         self.status_path = "/status" if self.config is None else status_path(self.spindle, self.config)
@@ -88,6 +90,8 @@ def run_all(plan: Plan, found: dict[str, Any]) -> None:
             for number in range(plan.rounds):
                 first = number % len(names)
                 for name in names[first:] + names[:first]:
+                    if plan.interrupted.is_set():  # Python drops what a handler raises in a destructor
+                        raise KeyboardInterrupt
                     progress.say(scenario, number, name)
                     by_name[name]["rounds"].append(measure(plan, scenario, name))
         finally:
