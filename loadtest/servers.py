@@ -33,6 +33,7 @@ class Server:
                 pinned, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log, env={**os.environ, **(env or {})}
             )
         self.port = 0
+        running.append(self)
 
     def wait_for_announcement(self) -> "Server":
         """All but nginx say where they listen, when they do."""
@@ -82,6 +83,8 @@ class Server:
         return total
 
     def stop(self, patience: float = 10) -> None:
+        if self in running:
+            running.remove(self)
         pids = self.pids()
         self.process.terminate()
         try:
@@ -93,6 +96,15 @@ class Server:
                 except ProcessLookupError:
                     pass
             self.process.wait()
+
+
+running: list[Server] = []  # not stopped yet
+
+
+def stop_all() -> None:
+    """What an interruption left, wherever it came."""
+    for server in running[:]:
+        server.stop()
 
 
 def stat_of(pid: int) -> list[str]:
