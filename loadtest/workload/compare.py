@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What changed between two results, beyond what the rounds of each differ among themselves."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,8 @@ FIGURES = {
     "cpu_us_per_request": False,
     "p50_ms": False,
     "p99_ms": False,
+    "p999_ms": False,
+    "errors": False,
     "rss_bytes": False,
     "bytes_per_connection": False,
 }
@@ -29,7 +32,7 @@ class Change:
         """By how much it got worse; negative: better."""
         before, after = self.before["median"], self.after["median"]
         if before <= 0 or after <= 0:
-            return 0.0
+            return math.inf if before < after and not FIGURES[self.figure] else 0.0
         return before / after - 1 if FIGURES[self.figure] else after / before - 1
 
     @property

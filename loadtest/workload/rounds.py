@@ -105,11 +105,17 @@ def run_all(plan: Plan, found: dict[str, Any]) -> None:
 
 
 def serves(plan: Plan, scenario: Scenario, name: str) -> bool:
-    """A peer that lacks a route is left out of the scenario."""
-    if name not in PEERS:
+    """A peer that lacks a route is left out of the scenario. A background that does nothing would be no background."""
+    if name not in PEERS and not scenario.background:
         return True
     server = start(plan, name)
     try:
+        if name not in PEERS:
+            for one in scenario.background:
+                status = ask(server.port, "GET", one.path)[0]
+                if status != 200:
+                    raise clients.Failed(f"{scenario.file}: the background {one.path} is answered {status}, not 200")
+            return True
         background = [one.path for one in scenario.background]
         for route in [*((route.method, route.path) for route in scenario.routes), *(("GET", one) for one in background)]:
             if ask(server.port, *route)[0] != 200:
@@ -148,6 +154,8 @@ def measure(plan: Plan, scenario: Scenario, name: str) -> dict[str, Any]:
             kept = server.memory_bytes() - warm
             before, ticks_before = server.run_seconds(), server.cpu_seconds()
             found = clients.measure(plan.client, scenario, server.port, seconds)
+            if found["requests"] == 0:
+                raise clients.Failed(f"{scenario.file}: not one request was answered under {name}")
             used = server.run_seconds() - before
             user, system = (now - then for now, then in zip(server.cpu_seconds(), ticks_before, strict=True))
             memory = {"rss_bytes": server.memory_bytes("Rss"), "pss_bytes": server.memory_bytes()}

@@ -115,6 +115,7 @@ def _check(path: Path, made: Scenario) -> None:
         (made.rate_per_s != 0, "rate_per_s must be at least 1; leave it out for a closed loop"),
         (made.duration_s != 0, "duration_s must be at least 1"),
         (any(route.weight for route in made.routes), "a route must have a weight above 0"),
+        (all(route.method != "HEAD" for route in made.routes), "wrk cannot ask with HEAD"),
         (all(route.path.startswith("/") for route in made.routes), 'paths begin with "/"'),
     ]
     if made.is_open_loop:
@@ -127,6 +128,8 @@ def _check(path: Path, made: Scenario) -> None:
         near = difflib.get_close_matches(one.kind, KINDS, 1)
         hint = f" (did you mean {near[0]}?)" if near else ""
         rules.append((one.kind in KINDS, f"background kind is one of {', '.join(KINDS)}, not {one.kind}{hint}"))
+        named = one.kind not in ("cpu", "block") or one.path.startswith("/") and one.path != "/plaintext"
+        rules.append((named, f"a background of kind {one.kind} needs the path of a handler that does that"))
         rules.append((one.connections > 0, "background connections must be at least 1"))
     for holds, rule in rules:
         if not holds:

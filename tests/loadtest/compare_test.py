@@ -84,6 +84,10 @@ class Comparing(unittest.TestCase):
         other = results(scenario("other", server("fiber")))
         self.assertEqual(compared(one(), other)[0], 2)
 
+    def test_failures_where_there_were_none_are_a_regression(self):
+        self.assertEqual(compared(one(), one(errors=50))[0], 1)
+        self.assertEqual(compared(one(errors=50), one())[0], 0)
+
     def test_a_bound_is_a_share(self):
         for bound in ("much", "nan", "inf", "-1%"):
             self.assertEqual(compared(one(), one(), f"--bound={bound}")[0], 2)

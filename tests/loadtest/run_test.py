@@ -70,6 +70,11 @@ class Running(unittest.TestCase):
         self.assertEqual(told.returncode, 1, told.stderr)
         self.assertGreater(self.result()["scenarios"][0]["servers"][0]["summary"]["errors"]["median"], 0)
 
+    def test_a_background_that_is_not_served_is_no_result(self):
+        told = self.run_it(OPEN.replace("/block", "/blok"))
+        self.assertEqual(told.returncode, 4)
+        self.assertIn("/blok?ms=300 is answered 404", told.stderr)
+
     def test_mistakes_and_missing_programs_have_exit_codes_of_their_own(self):
         self.assertEqual(self.run_it("title = 3\n").returncode, 2)
         self.assertEqual(self.run_it(CLOSED, extra=("--peers", "apache")).returncode, 2)

@@ -56,6 +56,9 @@ class Scenarios(unittest.TestCase):
         background = '[[background]]\nkind = "bloc"\nconnections = 1\n'
         self.assert_mistake('title = "t"\n' + ROUTE + background, "did you mean block?")
 
+    def test_a_background_that_would_do_nothing_is_told(self):
+        self.assert_mistake('title = "t"\n' + ROUTE + '[[background]]\nkind = "cpu"\nconnections = 1\n', "needs the path")
+
     def test_a_fixed_rate_takes_what_can_be_sent_at_any_time(self):
         self.assert_mistake('title = "t"\nrate_per_s = 10\npipelining = 2\n' + ROUTE, "fixed rate")
         self.assert_mistake('title = "t"\nrate_per_s = 10\n' + ROUTE + 'method = "POST"\n', "GET")
