@@ -7,7 +7,7 @@ import sys
 import time
 
 import servers
-from isolation import PROBES, RATE, probe
+from isolation import PROBES, RATE, in_rounds, probe
 from table import Report, row
 
 CONNECTIONS = 5000
@@ -15,14 +15,8 @@ ATTACKS = ("slow_header", "slow_body", "slow_read")
 COLUMNS = ("p50 ms alone", "p99 ms alone", "p50 ms", "p99 ms", "max ms", "unanswered", "KiB/connection")
 
 
-def start(name: str, options) -> servers.Server | None:
-    if name == "nginx":
-        return servers.start_nginx(options.folder)
-    return servers.start_spindle(options.spindle, name, options.folder, workers=options.cpus)
-
-
 def measure(name: str, attack: str, options) -> dict[str, float] | None:
-    server = start(name, options)
+    server = servers.start(name, options.spindle, options.folder, workers=options.cpus)
     if server is None:
         return None
     try:
@@ -55,17 +49,13 @@ def servers_for(attack: str) -> list[str]:
 
 
 def run(report: Report, options) -> None:
-    chosen = [attack for attack in ATTACKS if options.load in attack]
-    rounds = [
-        {attack: {name: measure(name, attack, options) for name in servers_for(attack)} for attack in chosen}
-        for _ in range(options.rounds)
-    ]
+    rounds = in_rounds(ATTACKS, servers_for, measure, options)
     report.line(
         f"latency of /plaintext, {RATE} requests/s (open loop) on {PROBES} connections, beside {CONNECTIONS}"
         f" slow connections; {options.cpus} CPUs for server and clients (nginx: one worker), {options.rounds} rounds"
         f" of {options.seconds} s"
     )
-    for attack in chosen:
+    for attack in rounds[0]:
         report.line()
         row(report, attack.replace("_", " "), COLUMNS)
         for name in servers_for(attack):

@@ -45,16 +45,6 @@ def run(report: Report, options) -> None:
     in_many_processes(report, options)
 
 
-def start(name: str, options) -> servers.Server | None:
-    if name == "nginx":
-        return servers.start_nginx(options.folder)
-    if name == "Go":
-        return servers.start_go(options.folder)
-    if name == "Node":
-        return servers.start_node(options.folder)
-    return servers.start_spindle(options.spindle, name, options.folder)
-
-
 def memory_of(started: list[servers.Server]) -> int:
     return sum(server.memory_bytes() for server in started)
 
@@ -73,7 +63,7 @@ def warm_up(server: servers.Server, options) -> None:
 
 
 def bytes_of_each(name: str, options, extra=()) -> float | None:
-    server = start(name, options)
+    server = servers.start(name, options.spindle, options.folder)
     if server is None:
         return None
     holder = None

@@ -22,14 +22,6 @@ LOADS = {  # title: (path, connections)
 COLUMNS = ("p50 ms", "p99 ms", "max ms", "unanswered", "load/s", "p99 / Go", "load / Go", "client late p99")
 
 
-def start(name: str, options) -> servers.Server | None:
-    if name == "Go":
-        return servers.start_go(options.folder, workers=options.cpus)
-    if name == "Node":
-        return servers.start_node(options.folder, workers=options.cpus)
-    return servers.start_spindle(options.spindle, name, options.folder, workers=options.cpus)
-
-
 def probe(port: int, options, path: str = "", connections: int = 0, extra=()) -> dict[str, float]:
     command = [str(options.probe), "measure", "--port", str(port), "--rate", str(RATE), *extra]
     command += ["--connections", str(PROBES), "--seconds", str(options.seconds)]
@@ -42,7 +34,7 @@ def probe(port: int, options, path: str = "", connections: int = 0, extra=()) ->
 def measure(name: str, load: str, options) -> tuple[dict[str, float] | None, str]:
     """Figures, and the server's first warning."""
     path, connections = LOADS[load]
-    server = start(name, options)
+    server = servers.start(name, options.spindle, options.folder, workers=options.cpus)
     if server is None:
         return None, ""
     try:
@@ -58,17 +50,22 @@ def servers_for(load: str) -> list[str]:
     return list(servers.BACKENDS) if "offload" in load else ["Go", "fiber", "event_loop", "Node"]
 
 
-def run(report: Report, options) -> None:
-    chosen = [load for load in LOADS if options.load in load]
-    rounds = [
+def in_rounds(loads, servers_for, measure, options) -> list[dict]:
+    """What was measured of each server beside each chosen load, round by round."""
+    chosen = [load for load in loads if options.load in load]
+    return [
         {load: {name: measure(name, load, options) for name in servers_for(load)} for load in chosen}
         for _ in range(options.rounds)
     ]
+
+
+def run(report: Report, options) -> None:
+    rounds = in_rounds(LOADS, servers_for, measure, options)
     report.line(
         f"latency of /plaintext, {RATE} requests/s (open loop) on {PROBES} connections, beside a load;"
         f" {options.cpus} CPUs for servers and client, {options.rounds} rounds of {options.seconds} s"
     )
-    for load in chosen:
+    for load in rounds[0]:
         report.line()
         row(report, load, COLUMNS)
         for name in servers_for(load):

@@ -124,6 +124,18 @@ def fill(template: str, folder: Path, **values) -> Path:
     return path
 
 
+def start(name: str, spindle: Path, folder: Path, *, workers: int = 1, cpus: str = "", **spindles) -> Server | None:
+    """By how tables call it: a backend of Spindle, which gets `spindles` too, or a peer; None if that is not there."""
+    if name in BACKENDS:
+        return start_spindle(spindle, name, folder, workers=workers, cpus=cpus, **spindles)
+    if name == "nginx":
+        return start_nginx(folder, cpus=cpus)
+    if name == "limit":
+        return start_limit(folder, cpus=cpus)
+    peers = {"go": start_go, "node": start_node}
+    return peers[name.lower()](folder, workers=workers, cpus=cpus)
+
+
 def make_site(folder: Path) -> None:
     """The files that they serve."""
     (folder / "site").mkdir()

@@ -2,11 +2,11 @@
 """Tables of results, to the screen and, with --record, to a file of results/."""
 
 import os
-import platform
-import re
 import statistics
 import sys
 from pathlib import Path
+
+from workload import result
 
 LOAD_AT_START = os.getloadavg()[0]
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -30,11 +30,9 @@ class Report:
 
 
 def machine() -> str:
-    model = re.search(r"^model name\s*:\s*(.*)", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    cpus = len(os.sched_getaffinity(0))
-    name = model[1] if model else platform.machine()
-    where = f"{name}, {cpus} CPUs, {memory:.0f} GiB, Linux {platform.release()}"
+    found = result.machine()
+    memory = found["memory_bytes"] / 2**30
+    where = f"{found['cpu']}, {found['cpus']} CPUs, {memory:.0f} GiB, Linux {found['kernel']}"
     return f"{where}; load average before: {LOAD_AT_START:.1f}"
 
 

@@ -14,12 +14,9 @@ CONNECTIONS = (1, 16, 256, 4096, 16384)
 
 
 def start(options, peers) -> list[servers.Server]:
+    names = [name for name in ("nginx", *servers.BACKENDS, "Go", "Node", "limit") if name in (*peers, *servers.BACKENDS)]
     cpus = str(options.server_cpu)
-    started = [servers.start_nginx(options.folder, cpus=cpus)] if "nginx" in peers else []
-    started += [servers.start_spindle(options.spindle, one, options.folder, cpus=cpus) for one in servers.BACKENDS]
-    started += [servers.start_go(options.folder, cpus=cpus)] if "Go" in peers else []
-    started += [servers.start_node(options.folder, cpus=cpus)] if "Node" in peers else []
-    started += [servers.start_limit(options.folder, cpus=cpus)] if "limit" in peers else []
+    started = [servers.start(name, options.spindle, options.folder, cpus=cpus) for name in names]
     return [server for server in started if server is not None]
 
 

@@ -78,6 +78,14 @@ def machine() -> dict[str, Any]:
     }
 
 
+def read(path: Path) -> dict[str, Any]:
+    """OSError, or ValueError if it is no result."""
+    found = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        raise ValueError(f"is not a load test's result of format {FORMAT}")
+    return found
+
+
 def write(result: dict[str, Any], folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "result.json"

@@ -66,8 +66,10 @@ class Progress:
     def say(self, scenario: Scenario, number: int, name: str) -> None:
         minutes, seconds = divmod(int(self.left), 60)
         where = f"{scenario.name}, round {number + 1} of {self.plan.rounds}, {name}"
-        end = "\r" if sys.stderr.isatty() else "\n"
-        print(f"\x1b[2K{where}: {minutes}:{seconds:02} left" if end == "\r" else where, end=end, file=sys.stderr, flush=True)
+        if sys.stderr.isatty():
+            print(f"\x1b[2K{where}: {minutes}:{seconds:02} left", end="\r", file=sys.stderr, flush=True)
+        else:
+            print(where, file=sys.stderr, flush=True)
         self.left -= self.seconds_of(scenario)
 
 
@@ -106,38 +108,29 @@ def run_all(plan: Plan, found: dict[str, Any]) -> None:
 
 def serves(plan: Plan, scenario: Scenario, name: str) -> bool:
     """A peer that lacks a route is left out of the scenario. A background that does nothing would be no background."""
-    if name not in PEERS and not scenario.background:
+    asked = [("GET", one.path) for one in scenario.background]
+    if name in PEERS:
+        asked += [(route.method, route.path) for route in scenario.routes]
+    if not asked:
         return True
     server = start(plan, name)
     try:
-        if name not in PEERS:
-            for one in scenario.background:
-                status = ask(server.port, "GET", one.path)[0]
-                if status != 200:
-                    raise clients.Failed(f"{scenario.file}: the background {one.path} is answered {status}, not 200")
-            return True
-        background = [one.path for one in scenario.background]
-        for route in [*((route.method, route.path) for route in scenario.routes), *(("GET", one) for one in background)]:
-            if ask(server.port, *route)[0] != 200:
-                print(f"{scenario.name}: {name} does not serve {route[1]}: left out", file=sys.stderr)
-                return False
-        return True
+        statuses = {path: ask(server.port, method, path)[0] for method, path in asked}
     finally:
         server.stop()
+    for path, status in statuses.items():
+        if status != 200 and name in PEERS:
+            print(f"{scenario.name}: {name} does not serve {path}: left out", file=sys.stderr)
+            return False
+        if status != 200:
+            raise clients.Failed(f"{scenario.file}: the background {path} is answered {status}, not 200")
+    return True
 
 
 def start(plan: Plan, name: str) -> servers.Server:
-    cpus, workers = ",".join(map(str, plan.server_cpus)), len(plan.server_cpus)
-    if name == "nginx":
-        started = servers.start_nginx(plan.folder, cpus=cpus)
-    elif name == "go":
-        started = servers.start_go(plan.folder, workers=workers, cpus=cpus)
-    elif name == "node":
-        started = servers.start_node(plan.folder, workers=workers, cpus=cpus)
-    else:
-        started = servers.start_spindle(
-            plan.spindle, name, plan.folder, workers=workers, cpus=cpus, config=plan.config, sets=["log.access=false"]
-        )
+    own = {"config": plan.config, "sets": ["log.access=false"]}
+    cpus = ",".join(map(str, plan.server_cpus))
+    started = servers.start(name, plan.spindle, plan.folder, workers=len(plan.server_cpus), cpus=cpus, **own)
     if started is None:
         raise clients.Failed(f"{name} is not installed")
     return started
@@ -163,9 +156,10 @@ def measure(plan: Plan, scenario: Scenario, name: str) -> dict[str, Any]:
         if not scenario.is_open_loop and share > clients.BUSY_SHARE:
             found["client_limited"] = False  # the server was at its limit too
         # The work beside it is on the same account: then a request's own share is not known.
-        known = found["requests"] > 0 and not any(one.kind in ("cpu", "block") for one in scenario.background)
-        found["cpu_us_per_request"] = used * 1e6 / found["requests"] if known else None
-        found["user_us_per_request"] = used * user / max(user + system, 1e-9) * 1e6 / found["requests"] if known else None
+        known = not any(one.kind in ("cpu", "block") for one in scenario.background)
+        each_us = used * 1e6 / found["requests"] if known else None
+        found["cpu_us_per_request"] = each_us
+        found["user_us_per_request"] = each_us and each_us * user / max(user + system, 1e-9)
         found["memory"] = {**memory, "bytes_per_connection": kept / held if held else None}
         found["scheduler"] = scheduler_figures(plan, server) if name not in PEERS else None
     finally:

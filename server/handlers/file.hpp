@@ -38,6 +38,9 @@ class Descriptor {
 
 struct File final : http::FileSource {
     File(Descriptor descriptor, const struct stat& state);
+    /// The same state, with all its bytes in place of the descriptor.
+    File(const File& same, http::SharedBytes all)
+        : status(same.status), bytes(std::move(all)), etag(same.etag), modified(same.modified) {}
 
     Descriptor opened;  ///< none if all of it is in `bytes`
     struct stat status;

@@ -35,9 +35,7 @@ runtime::task<FilePointer> with_bytes(const FilePointer& file) {
         const int error = co_await append_range(*file, {0, file->size() - 1}, bytes);
         if (error != 0) co_return nullptr;
     }
-    auto made = std::make_shared<File>(Descriptor(), file->status);
-    made->bytes = std::make_shared<const std::string>(std::move(bytes));
-    co_return made;
+    co_return std::make_shared<const File>(*file, std::make_shared<const std::string>(std::move(bytes)));
 }
 
 }  // namespace spindle::handlers

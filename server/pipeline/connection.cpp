@@ -467,31 +467,7 @@ void Connection<Stream>::log(std::uint16_t status, std::uint64_t body_bytes) noe
     if (server_.access_log().enabled()) server_.log_request(*exchange_, peer_, status, body_bytes);
 }
 
-// ---- the stream
-
-template <class Stream>
-bool Connection<Stream>::flush_now() noexcept {
-    std::string& output = exchange_->output;
-    if (output.empty()) return true;
-    const auto sent = stream_.try_send(output);
-    if (!sent) {
-        broken_ = true;
-        return false;
-    }
-    if (*sent == output.size()) output.clear();
-    else output.erase(0, *sent);
-    return output.empty();
-}
-
-template <class Stream>
-task<bool> Connection<Stream>::flush() {
-    if (broken_) co_return false;
-    if (exchange_->output.empty()) co_return true;
-    const auto sent = co_await stream_.send_all(exchange_->output, server_.config().timeouts.write);
-    exchange_->output.clear();
-    broken_ = !sent.has_value();
-    co_return !broken_;
-}
+// ---- the end
 
 // Closing with unread bytes would reset the connection, and the reset could overtake the answer.
 template <class Stream>

@@ -157,6 +157,32 @@ task<bool> Connection<Stream>::drain_body(RequestBody& body) {
     co_return true;
 }
 
+// ---- what was appended
+
+template <class Stream>
+bool Connection<Stream>::flush_now() noexcept {
+    std::string& output = exchange_->output;
+    if (output.empty()) return true;
+    const auto sent = stream_.try_send(output);
+    if (!sent) {
+        broken_ = true;
+        return false;
+    }
+    if (*sent == output.size()) output.clear();
+    else output.erase(0, *sent);
+    return output.empty();
+}
+
+template <class Stream>
+task<bool> Connection<Stream>::flush() {
+    if (broken_) co_return false;
+    if (exchange_->output.empty()) co_return true;
+    const auto sent = co_await stream_.send_all(exchange_->output, server_.config().timeouts.write);
+    exchange_->output.clear();
+    broken_ = !sent.has_value();
+    co_return !broken_;
+}
+
 // ---- heads, and bodies that lie in memory
 
 template <class Stream>
