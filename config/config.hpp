@@ -55,7 +55,10 @@ struct Limits {
     std::uint64_t header_count = 0;
     std::uint64_t target_bytes = 0;
     std::uint64_t body_bytes = 0;
+    std::uint64_t body_rate = 0;    ///< of a request's body while it is waited for, bytes a second; 0: any
+    std::uint64_t write_rate = 0;   ///< of what clients take while they are waited for, bytes a second; 0: any
     std::uint64_t connections = 0;  ///< in the whole server
+    std::uint64_t connections_per_address = 0;  ///< of it; 0: any number
     std::uint64_t requests_per_connection = 0;
 };
 

@@ -37,6 +37,7 @@ void WorkerCounters::absorb(const WorkerCounters& dead) {
     closed.add(dead.accepted.read());  // all of them by now
     accepted.add(dead.accepted.read());
     accept_errors.add(dead.accept_errors.read());
+    shed.add(dead.shed.read());
     buffers_exhausted.add(dead.buffers_exhausted.read());
     stalls.add(dead.stalls.read());
     steals.add(dead.steals.read());
@@ -67,6 +68,7 @@ Figures& Figures::operator+=(const Figures& other) {
     dispatched += other.dispatched;
     accepted += other.accepted;
     accept_errors += other.accept_errors;
+    shed += other.shed;
     buffers_exhausted += other.buffers_exhausted;
     stalls += other.stalls;
     steals += other.steals;
@@ -102,6 +104,7 @@ Figures read_figures(const WorkerCounters& counters) {
             .dispatched = counters.dispatched.read(),
             .accepted = accepted,
             .accept_errors = counters.accept_errors.read(),
+            .shed = counters.shed.read(),
             .buffers_exhausted = counters.buffers_exhausted.read(),
             .stalls = counters.stalls.read(),
             .steals = counters.steals.read(),

@@ -46,6 +46,15 @@ class HandlerScope {
     HandlerScope& operator=(const HandlerScope&) = delete;
 };
 
+/// The opposite, for what user code calls of the pipeline; no effect outside of user code.
+class RuntimeScope {
+  public:
+    RuntimeScope() noexcept { current_worker().enter_runtime(); }
+    ~RuntimeScope() { current_worker().leave_runtime(); }
+    RuntimeScope(const RuntimeScope&) = delete;
+    RuntimeScope& operator=(const RuntimeScope&) = delete;
+};
+
 /// co_await → Result<void>; at least that long, in steps of 1 ms. Holds no thread. ECANCELED: stopping, or the
 /// scope was cancelled; ETIMEDOUT: the scope's deadline came first.
 class SleepAwaiter final : public WaitAwaiter {

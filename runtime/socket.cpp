@@ -10,6 +10,7 @@
 #include <array>
 #include <new>
 
+#include "runtime/cycle_clock.hpp"
 #include "runtime/scope.hpp"
 #include "runtime/worker.hpp"
 
@@ -231,14 +232,19 @@ Result<std::size_t> Socket::SendAwaiter::await_resume() noexcept {
     return static_cast<std::size_t>(sent);
 }
 
-task<Result<void>> Socket::send_all(std::string_view bytes, std::chrono::nanoseconds timeout) {
+task<Result<void>> Socket::send_all(std::string_view& bytes, const Pace& pace, Patience& patience) {
     while (!bytes.empty()) {
         Result<std::size_t> sent = try_send(bytes);
         if (sent && *sent == 0) {
             const int before = unsent_bytes();
-            sent = co_await send_some(bytes, timeout);
+            const std::uint64_t began = CycleClock::kernel_clock();
+            sent = co_await send_some(bytes, patience.left());
+            const std::chrono::nanoseconds waited(CycleClock::kernel_clock() - began);
             // The kernel says that there is room when a third of it is: a slow reader may need longer for that.
-            if (!sent && sent.error().code == ETIMEDOUT && unsent_bytes() < before) continue;
+            const std::int64_t taken = before - unsent_bytes() + static_cast<std::int64_t>(sent.value_or(0));
+            patience.spend(waited, static_cast<std::uint64_t>(std::max<std::int64_t>(0, taken)), pace);
+            const bool late = !sent && sent.error().code == ETIMEDOUT;
+            if (late && taken > 0 && !patience.exhausted(pace)) continue;
         }
         if (!sent) co_return std::unexpected(sent.error());
         bytes.remove_prefix(*sent);

@@ -18,6 +18,7 @@
 #include <sys/uio.h>
 
 #include "runtime/error.hpp"
+#include "runtime/patience.hpp"
 #include "runtime/peer_watch.hpp"
 #include "runtime/reactor/operation.hpp"
 #include "runtime/reactor/reactor.hpp"
@@ -82,8 +83,9 @@ class Socket {
     class SendAwaiter;
     [[nodiscard]] SendAwaiter send_some(std::string_view bytes, std::chrono::nanoseconds timeout) noexcept;
 
-    /// All of it; each byte that the peer takes restarts the time-out.
-    [[nodiscard]] task<Result<void>> send_all(std::string_view bytes, std::chrono::nanoseconds timeout);
+    /// All of it; `bytes` is what is left of them, also after an error. `patience` is what the peer has left of it, at
+    /// that pace. All must stay. Errors: ETIMEDOUT, ECANCELED, EPIPE, ECONNRESET and the like.
+    [[nodiscard]] task<Result<void>> send_all(std::string_view& bytes, const Pace& pace, Patience& patience);
 
     /// Cancels `scope` when the peer goes away (peer_watch.hpp), until unwatch_peer(). From a wait on, in the
     /// runtime. `half_closed` counts from the first call.

@@ -24,7 +24,8 @@ struct WorkerCounters {
     Histogram run;
 
     SharedCounter closed;  ///< of those that this worker accepted, by whoever closed them
-    Counter accepted, accept_errors, buffers_exhausted, stalls, steals, handoffs, blocking_calls, blocking_refused, cut;
+    Counter accepted, accept_errors, shed, buffers_exhausted, stalls, steals, handoffs, blocking_calls,
+        blocking_refused, cut;
     Counter started;  ///< CycleClock; 0: not yet
     Note longest;     ///< the longest run, ns, and its route
 

@@ -3,6 +3,7 @@
 // Wires the pieces: command line, configuration, listeners, routes, and one worker or a supervisor of many.
 #include <csignal>
 #include <cstdio>
+#include <optional>
 
 #include <spdlog/spdlog.h>
 
@@ -11,6 +12,7 @@
 #include "config/loader.hpp"
 #include "runtime/cycle_clock.hpp"
 #include "server/handlers/registry.hpp"
+#include "server/pipeline/address_counts.hpp"
 #include "server/pipeline/scoreboard.hpp"
 #include "server/process/listeners.hpp"
 #include "server/process/start_up.hpp"
@@ -56,6 +58,8 @@ int serve(const config::Config& config) {
     // Before any thread and any fork, so that all processes have the same.
     runtime::CycleClock::calibrate();
     pipeline::Scoreboard board(workers);
+    std::optional<pipeline::AddressCounts> addresses;
+    if (config.limits.connections_per_address != 0) addresses.emplace(processes, config.limits.connections_per_address);
     const auto sites = handlers::make_sites(config, board);
     if (!sites) return fail(kBadConfiguration, sites.error());
     const auto listeners = process::Listeners::open(config.listen, fiber ? 0 : processes);
@@ -72,6 +76,7 @@ int serve(const config::Config& config) {
                                     .sites = *sites,
                                     .access_log = **access_log,
                                     .board = board,
+                                    .addresses = addresses ? &*addresses : nullptr,
                                     .listeners = listeners->of(number),
                                     .configured = listeners->configured(),
                                     .number = number,
@@ -81,7 +86,10 @@ int serve(const config::Config& config) {
     };
     const auto on_ready = [&] { announce(config, *listeners); };
     if (processes == 1) return run(0, on_ready);
-    const auto on_death = [&](unsigned number) { board.retire(number); };
+    const auto on_death = [&](unsigned number) {
+        board.retire(number);
+        if (addresses) addresses->forget(number);
+    };
     return process::supervise(
         {.processes = processes, .run = run, .on_death = on_death, .on_ready = on_ready, .reopen_logs = reopen_logs});
 }

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/reactor/acceptor.hpp"
 
+#include <fcntl.h>
 #include <sys/socket.h>
+#include <unistd.h>
+
+#include <utility>
 
 #include "runtime/worker.hpp"
 
@@ -14,6 +18,8 @@ bool reuses_port(int listener) noexcept {
     socklen_t size = sizeof value;
     return ::getsockopt(listener, SOL_SOCKET, SO_REUSEPORT, &value, &size) == 0 && value != 0;
 }
+
+int open_spare() noexcept { return ::open("/dev/null", O_RDONLY | O_CLOEXEC); }
 
 // Or nothing at all: no connection is there, or nobody asks any more. The network's errors: accept(2).
 bool concerns_one_connection(int error) noexcept {
@@ -38,8 +44,12 @@ bool concerns_one_connection(int error) noexcept {
 }  // namespace
 
 Acceptor::Acceptor(int listener, unsigned number, AcceptSink& sink) noexcept
-    : listener_(listener), number_(number), sink_(sink), multishot_(reuses_port(listener)) {
+    : listener_(listener), spare_(open_spare()), number_(number), sink_(sink), multishot_(reuses_port(listener)) {
     on_complete = completed;
+}
+
+Acceptor::~Acceptor() {
+    if (spare_ >= 0) ::close(spare_);
 }
 
 void Acceptor::resume() noexcept {
@@ -91,9 +101,25 @@ void Acceptor::drain_queue() noexcept {
 void Acceptor::failed(int error) noexcept {
     if (concerns_one_connection(error)) return;
     current_worker().counters.accept_errors.add();
+    if (error == EMFILE || error == ENFILE) shed();
     if (scheduled() || stopped_) return;
     reactor_->start_timer(*this, kRetryAfter);
     fire = retry;
+}
+
+// Whoever waits in the queue is turned away, rather than left to wait for a server that has no place: clients then know,
+// and try again or elsewhere. Without a descriptor nobody can be taken off the queue; so one is kept.
+void Acceptor::shed() noexcept {
+    for (unsigned i = 0; i < kShedMax; ++i) {
+        if (spare_ < 0) spare_ = open_spare();
+        if (spare_ < 0) return;
+        ::close(std::exchange(spare_, -1));
+        const int descriptor = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (descriptor < 0) break;
+        ::close(descriptor);
+        current_worker().counters.shed.add();
+    }
+    if (spare_ < 0) spare_ = open_spare();
 }
 
 void Acceptor::retry(Timer& timer, Fired /*reason*/) { static_cast<Acceptor&>(timer).resume(); }

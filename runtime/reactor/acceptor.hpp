@@ -30,6 +30,7 @@ class Acceptor : Wait {
   public:
     /// `number` is the listener's, which the sink gets with each connection.
     Acceptor(int listener, unsigned number, AcceptSink& sink) noexcept;
+    ~Acceptor();
     Acceptor(const Acceptor&) = delete;
     Acceptor& operator=(const Acceptor&) = delete;
 
@@ -41,16 +42,19 @@ class Acceptor : Wait {
     [[nodiscard]] bool ended() const noexcept { return stopped_ && !in_flight; }
 
   private:
-    /// After EMFILE and the like: the connection stays queued in the kernel meanwhile.
+    /// After EMFILE and the like.
     static constexpr std::chrono::milliseconds kRetryAfter{100};
     static constexpr unsigned kDrainMax = 16;
+    static constexpr unsigned kShedMax = 256;  ///< before each retry
 
     static void completed(Operation& operation, std::int32_t result, std::uint32_t flags);
     static void retry(Timer& timer, Fired reason);
     void drain_queue() noexcept;
     void failed(int error) noexcept;
+    void shed() noexcept;
 
     int listener_;
+    int spare_;  ///< given up to turn connections away when there is no other descriptor; -1: it is gone
     unsigned number_;
     AcceptSink& sink_;
     Reactor* reactor_ = nullptr;

@@ -41,10 +41,9 @@ constexpr auto kRows = std::to_array<Row>({
     {"connections", COUNT(figures.connections), true},
     {"connections_accepted", COUNT(figures.accepted)},
     {"accept_errors", COUNT(figures.accept_errors)},
+    {"connections_shed", COUNT(figures.shed)},
     {"requests", COUNT(requests), true},
-    {"requests_refused", COUNT(refused)},
-    {"proxy_headers_refused", COUNT(proxy_headers_refused)},
-    {"proxies_untrusted", COUNT(proxies_untrusted)},
+    {"requests_refused", COUNT(refused())},
     {"handler_errors", COUNT(handler_errors)},
     {"runnable", COUNT(figures.runnable), true},
     {"global_queue", COUNT(figures.global_queue)},
@@ -76,6 +75,13 @@ constexpr auto kRows = std::to_array<Row>({
 #undef COUNT
 #undef SECONDS
 
+/// After the rows: why requests were refused and connections closed.
+template <class Show>
+void for_each_reason(const Score& score, Show show) {
+    for (std::size_t i = 0; i < pipeline::kReasons; ++i)
+        show(pipeline::to_string(static_cast<pipeline::Reason>(i)), score.by_reason[i]);
+}
+
 // ---- JSON
 
 // Routes are valid UTF-8 (they come out of TOML), so nothing else needs an escape.
@@ -99,6 +105,8 @@ void append_json_members(std::string& json, const Score& score) {
         if (row.is_text) append_json_text(json, row.value(score));
         else json += row.value(score);
     }
+    for_each_reason(
+        score, [&](std::string_view name, std::uint64_t number) { json += fmt::format(",\"{}\":{}", name, number); });
 }
 
 std::string as_json(std::string_view backend, const Scores& scores) {
@@ -121,8 +129,14 @@ std::string shown(const Row& row, const Score& score) {
 }
 
 std::string as_text(std::string_view backend, const Scores& scores) {
-    std::string text = fmt::format("{:<22}{}\n{:<22}{}\n", "backend", backend, "workers", scores.workers.size());
-    for (const Row& row : kRows) text += fmt::format("{:<22}{}\n", row.name, shown(row, scores.total));
+    std::string text;
+    const auto add = [&text](std::string_view name, const auto& value) {
+        text += fmt::format("{:<28}{}\n", name, value);
+    };
+    add("backend", backend);
+    add("workers", scores.workers.size());
+    for (const Row& row : kRows) add(row.name, shown(row, scores.total));
+    for_each_reason(scores.total, add);
 
     text += "\nworker";
     for (const Row& row : kRows) {

@@ -18,13 +18,14 @@
 #include <vector>
 
 #include "config/config.hpp"
+#include "server/pipeline/stages.hpp"
 
 namespace spindle::pipeline {
 
 class DescriptorSink;
 
 /// What is known of an answered request; views live during write() only. Empty text becomes "-"
-/// (combined) or "" (JSON). The status is what was answered, also where the client went away meanwhile.
+/// (combined) or "" (JSON). The status is what was answered; 499 where the client went away before it had all.
 struct AccessRecord {
     std::string_view remote;  ///< the peer's address without its port; "unix" for a local socket
     std::string_view client;  ///< whom a trusted peer asks for; else the peer
@@ -35,6 +36,7 @@ struct AccessRecord {
     std::uint64_t bytes_in = 0;           ///< of the request, head and body, as received
     std::uint64_t bytes_out = 0;          ///< of the response's body
     std::chrono::nanoseconds duration{};  ///< first byte of the request to last byte handed over
+    Stages stages{};                      ///< of it, as far as they were measured
     std::string_view version = "HTTP/1.1";
     std::string_view referer;
     std::string_view user_agent;
@@ -60,6 +62,8 @@ class AccessLog {
     ~AccessLog();  ///< flushes
 
     [[nodiscard]] bool enabled() const noexcept { return sink_ != nullptr; }
+    /// Its lines tell how long each stage of a request took.
+    [[nodiscard]] bool tells_stages() const noexcept { return enabled() && format_ == config::LogFormat::json; }
 
     /// A lone line leaves at once; lines within kDelay of the last write wait for the batch to fill,
     /// for the next line after kDelay, or for flush(). Never throws.

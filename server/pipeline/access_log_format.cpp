@@ -18,9 +18,13 @@ void append_number(std::string& line, std::uint64_t value) {
     line.append(digits, end);
 }
 
+std::uint64_t microseconds(std::chrono::nanoseconds duration) {
+    return static_cast<std::uint64_t>(duration.count() < 0 ? 0 : duration.count() / 1000);
+}
+
 /// Seconds with microseconds: "0.000123".
-void append_seconds(std::string& line, std::chrono::nanoseconds duration) {
-    const auto micros = static_cast<std::uint64_t>(duration.count() < 0 ? 0 : duration.count() / 1000);
+void append_seconds(std::string& line, std::string_view prefix, std::uint64_t micros) {
+    line.append(prefix);
     append_number(line, micros / 1'000'000);
     char fraction[7] = {'.'};
     std::uint64_t rest = micros % 1'000'000;
@@ -90,8 +94,12 @@ void append_json(std::string& line, const AccessRecord& record, std::string_view
     append_member(line, R"(,"status":)", std::uint64_t{record.status});
     append_member(line, R"(,"bytes_in":)", record.bytes_in);
     append_member(line, R"(,"bytes_out":)", record.bytes_out);
-    line.append(R"(,"duration":)");
-    append_seconds(line, record.duration);
+    const std::uint64_t duration = microseconds(record.duration);
+    append_seconds(line, R"(,"duration":)", duration);
+    append_seconds(line, R"(,"header_duration":)", record.stages.head);
+    append_seconds(line, R"(,"body_duration":)", record.stages.body);
+    append_seconds(line, R"(,"handler_duration":)", record.stages.handler);
+    append_seconds(line, R"(,"write_duration":)", record.stages.write(duration));
     append_member(line, R"(,"referer":")", record.referer);
     append_member(line, R"(,"user_agent":")", record.user_agent);
     append_member(line, R"(,"backend":")", record.backend);

@@ -7,6 +7,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "runtime/cycle_clock.hpp"
 #include "runtime/io.hpp"
 #include "server/http/proxy_header.hpp"
 #include "server/pipeline/client_address.hpp"
@@ -44,14 +45,31 @@ Connection<Stream>::Connection(Server& server, runtime::Accepted accepted)
 // ---- before the first request
 
 template <class Stream>
-typename Connection<Stream>::Next Connection<Stream>::begin() noexcept {
+typename Connection<Stream>::Next Connection<Stream>::begin() {
     if (!proxy_header_awaited_) [[likely]]
-        return Next::go_on;
+        return enter();
     peer_.settle();
     if (peer_.is_in(server_.config().proxies.trusted)) return Next::go_on;
-    server_.worker_state().counters.proxies_untrusted.add();
+    count(Reason::proxy_untrusted);
     PeerText text;
     spdlog::debug("connection from {} closed: it is not in proxies.trusted", peer_.text(text));
+    return Next::close;
+}
+
+/// As soon as it is clear who the client is. Proxies are not counted: they come for others.
+template <class Stream>
+typename Connection<Stream>::Next Connection<Stream>::enter() {
+    if (!server_.counts_addresses()) [[likely]]
+        return Next::go_on;
+    peer_.settle();
+    if (!peer_.is_remote() || peer_.is_in(server_.config().proxies.trusted)) return Next::go_on;
+    address_counted_ = server_.enter(peer_);
+    if (address_counted_) return Next::go_on;
+    if (exchange_ == nullptr) exchange_ = server_.worker_state().take_exchange();
+    begin_request();
+    // Told, if the kernel takes it, but not waited for: who has too many connections gets no time of another one.
+    [[maybe_unused]] const Next lingering = refuse(Reason::address_full, 503);
+    [[maybe_unused]] const bool told = flush_now();
     return Next::close;
 }
 
@@ -72,6 +90,7 @@ typename Connection<Stream>::Next Connection<Stream>::take_proxy_header(std::str
     proxy_header_awaited_ = false;
     if (header->source != http::ProxyHeader::Source::connection) peer_ = PeerAddress::of(*header);
     input.erase(0, header->bytes);
+    if (enter() == Next::close) return Next::close;
     if (input.empty()) return Next::go_on;
     begin_request();
     return take({});
@@ -79,7 +98,7 @@ typename Connection<Stream>::Next Connection<Stream>::take_proxy_header(std::str
 
 template <class Stream>
 typename Connection<Stream>::Next Connection<Stream>::refuse_proxy_header(std::string_view why) noexcept {
-    server_.worker_state().counters.proxy_headers_refused.add();
+    count(Reason::proxy_header);
     PeerText text;
     spdlog::debug("connection from {} closed: its PROXY header is {}", peer_.text(text), why);
     return Next::close;
@@ -99,9 +118,7 @@ task<void> Connection<Stream>::serve(Server& server, runtime::Accepted accepted)
         if (!received) {
             next = self.receive_failed(received.error());
         } else if (received->bytes().empty()) {
-            // A connection without a byte is a look whether somebody listens.
-            const bool cut = self.proxy_header_awaited_ && self.exchange_ != nullptr;
-            next = cut ? self.refuse_proxy_header("cut off") : Next::close;
+            next = self.received_end();
         } else {
             next =
                 self.proxy_header_awaited_ ? self.take_proxy_header(received->bytes()) : self.take(received->bytes());
@@ -112,6 +129,7 @@ task<void> Connection<Stream>::serve(Server& server, runtime::Accepted accepted)
         if (!sent || (next != Next::go_on && next != Next::close)) next = co_await self.serve_on(next);
     }
     co_await self.stream_.close();
+    if (self.address_counted_) server.leave(self.peer_);
 }
 
 // What could not be done at once, until more bytes are needed or the connection ends.
@@ -154,10 +172,26 @@ std::chrono::nanoseconds Connection<Stream>::receive_timeout() const noexcept {
 template <class Stream>
 typename Connection<Stream>::Next Connection<Stream>::receive_failed(runtime::Error error) {
     if (proxy_header_awaited_) return error.code == ETIMEDOUT ? refuse_proxy_header("late") : Next::close;
+    const bool late = error.code == ETIMEDOUT;
     // An idle connection ends without a word; 408 is for a request under way (RFC 9110 section 15.5.9).
-    if (error.code != ETIMEDOUT || exchange_ == nullptr) return Next::close;
+    if (exchange_ == nullptr) {
+        if (late) count(Reason::idle);
+        return Next::close;
+    }
     exchange_->request.forget();  // half parsed, from buffers that are given back
-    return refuse(http::ParseError::timed_out);
+    if (late) return refuse(http::ParseError::timed_out);
+    if (error.code != ECANCELED) log_client_gone();
+    return Next::close;
+}
+
+template <class Stream>
+typename Connection<Stream>::Next Connection<Stream>::received_end() {
+    // A connection without a byte is a look whether somebody listens; one between two requests has had what it wanted.
+    if (exchange_ == nullptr) return Next::close;
+    if (proxy_header_awaited_) return refuse_proxy_header("cut off");
+    exchange_->request.forget();
+    log_client_gone();
+    return Next::close;
 }
 
 // ---- requests that need no waiting
@@ -197,11 +231,13 @@ template <class Stream>
 void Connection<Stream>::begin_request() {
     exchange_->parser.reset(server_.limits(), exchange_->request);
     exchange_->started = now();
+    stages_ = {};
 }
 
 template <class Stream>
 typename Connection<Stream>::Next Connection<Stream>::answer_at_once() {
     Request& request = exchange_->request;
+    if (server_.access_log().tells_stages()) stages_.head = std::max(1U, passed());
     server_.sites().lead(request, exchange_->to);
     if (!admit() || request.has_body()) return Next::slow;
     const Route* route = exchange_->to.route;
@@ -223,12 +259,16 @@ typename Connection<Stream>::Next Connection<Stream>::answer_at_once() {
 
 template <class Stream>
 typename Connection<Stream>::Next Connection<Stream>::append_at_once(Response& response) {
-    if (!small_body(response, kInlineBodyMax) || (has_handler() && wants_encoding(response))) {
+    const std::size_t bytes_max = server_.access_log().enabled() ? kLoggedBodyMax : kInlineBodyMax;
+    if (!small_body(response, bytes_max) || (has_handler() && wants_encoding(response))) {
         exchange_->response = std::make_unique<Response>(std::move(response));
         return Next::slow;
     }
+    answered();
     const bool keep_alive = wants_keep_alive() && !response.close;
-    if (!append_small(response, keep_alive) || !keep_alive) return Next::close;
+    const bool valid = append_small(response, keep_alive);
+    log(valid ? response.status : 500, valid ? body_bytes(response) : 0);
+    if (!valid || !keep_alive) return Next::close;
     return exchange_->output.size() > kOutputBytesMax ? Next::flush : Next::go_on;
 }
 
@@ -277,10 +317,12 @@ bool Connection<Stream>::admit() {
     const PeerAddress client = client_of(exchange_->request, peer_, server_.config().proxies).address;
     std::optional<Response> refusal;
     if (!route->admits(client)) {
+        count(Reason::denied);
         refusal = Response::text(403, "403 Forbidden\n");
     } else if (route->rate_limit != nullptr) {
         const auto wait = route->rate_limit->take(client.network(), std::chrono::nanoseconds(now()));
         if (wait.count() > 0) {
+            count(Reason::rate_limited);
             refusal = Response::text(429, "429 Too Many Requests\n");
             refusal->set("Retry-After", std::to_string(std::chrono::ceil<std::chrono::seconds>(wait).count()));
         }
@@ -328,7 +370,10 @@ Response Connection<Stream>::without_handler() const {
             route->rules->cors().answer_preflight(request, response, route->allow);
         return response;
     }
-    if (site == nullptr) return Response::text(421, "421 Misdirected Request: this server has no such host\n");
+    if (site == nullptr) {
+        count(Reason::unknown_host);
+        return Response::text(421, "421 Misdirected Request: this server has no such host\n");
+    }
     if (route == nullptr) return Response::text(404, "404 Not Found\n");
     Response response = Response::text(405, "405 Method Not Allowed\n");
     response.set("Allow", route->allow + ", OPTIONS");
@@ -337,19 +382,22 @@ Response Connection<Stream>::without_handler() const {
 
 template <class Stream>
 typename Connection<Stream>::Next Connection<Stream>::refuse(http::ParseError error) {
-    return refuse(http::status_of(error));
+    return refuse(reason_of(error), http::status_of(error));
 }
 
 // The answer to what is not a request: from one table, and the end of the connection.
 template <class Stream>
-typename Connection<Stream>::Next Connection<Stream>::refuse(std::uint16_t status) {
-    server_.worker_state().counters.refused.add();
-    const std::string_view reason = http::reason_phrase(status);
+typename Connection<Stream>::Next Connection<Stream>::refuse(Reason reason, std::uint16_t status) {
+    count(reason);
     std::string text = std::to_string(status);
-    text.append(" ").append(reason).append("\n");
+    text.append(" ").append(http::reason_phrase(status)).append("\n");
     exchange_->request.method = http::Method::get;  // it may be half parsed
     exchange_->request.version_minor = 1;
-    return append_small(Response::text(status, std::move(text)), false) ? Next::linger : Next::close;
+    const Response response = Response::text(status, std::move(text));
+    answered();
+    const bool valid = append_small(response, false);
+    log(status, body_bytes(response));
+    return valid ? Next::linger : Next::close;
 }
 
 // ---- requests that may wait
@@ -371,6 +419,7 @@ task<typename Connection<Stream>::Next> Connection<Stream>::answer_slowly() {
             context.scope = &watched.scope;
             task<Response> handling = coroutine_of(route->handler)(exchange_->request, context);
             Response&& made = co_await handling;
+            if (made.status == 503 && watched.scope.ended() == ETIMEDOUT && !body.late()) count(Reason::handler_late);
             exchange_->response = std::make_unique<Response>(std::move(made));
             apply_rules(*exchange_->response);
         } catch (...) {
@@ -404,20 +453,19 @@ template <class Stream>
 task<typename Connection<Stream>::Next> Connection<Stream>::send_answer(RequestBody& body) {
     const Route* route = exchange_->to.route;
     Response& response = *exchange_->response;
+    answered();
     if (stream_.peer_gone(runtime::Heed::reset_and_half_close)) {
-        log(kClientClosedRequest, 0);
+        log_client_gone();
         co_return Next::close;
     }
-    if (body.late()) co_return refuse(503);
-    if (body.broken()) co_return Next::close;
-    if (body.failed()) co_return refuse(body.status());
+    if (!body.sound()) co_return abandon(body);
     if (route != nullptr && wants_encoding(response)) co_await encode(response, *route);
 
     bool keep_alive = wants_keep_alive() && !response.close;
     bool sent = false;
     if (std::holds_alternative<std::unique_ptr<http::BodyStream>>(response.body)) {
         const Streamed streamed = co_await send_stream(response, keep_alive, body, route->path.c_str());
-        if (streamed == Streamed::not_begun) co_return refuse(body.status());
+        if (streamed == Streamed::not_begun) co_return abandon(body);
         sent = streamed == Streamed::whole;
     } else {
         keep_alive = keep_alive && !body.continue_owed();
@@ -428,6 +476,17 @@ task<typename Connection<Stream>::Next> Connection<Stream>::send_answer(RequestB
     if (!drained || !keep_alive) co_return body.complete() && body.rest().empty() ? Next::close : Next::linger;
     begin_next_request(body.rest());
     co_return Next::go_on;
+}
+
+/// The request's body did not come as it should: whatever the handler said of it, this is the answer.
+template <class Stream>
+typename Connection<Stream>::Next Connection<Stream>::abandon(const RequestBody& body) {
+    if (body.late()) return refuse(Reason::handler_late, 503);
+    if (body.failed()) {
+        return body.error() == http::ParseError::timed_out ? refuse(Reason::body_late, 408) : refuse(body.error());
+    }
+    if (body.broken() != ECANCELED) log_client_gone();
+    return Next::close;
 }
 
 /// `rest`: what came behind the message, a view into exchange.input or into a receive buffer.
@@ -462,12 +521,56 @@ bool Connection<Stream>::wants_keep_alive() noexcept {
     return exchange_->request.keep_alive && !runtime::current_worker().reactor().draining();
 }
 
+// ---- what is counted and logged
+
+/// Also what user code brought about: a writer of a streamed body is called by it.
+template <class Stream>
+void Connection<Stream>::count(Reason reason) const noexcept {
+    const runtime::RuntimeScope in_runtime;
+    server_.worker_state().counters.count(reason);
+}
+
+/// `status` is what was answered, `body_bytes` what was sent of the body.
 template <class Stream>
 void Connection<Stream>::log(std::uint16_t status, std::uint64_t body_bytes) noexcept {
-    if (server_.access_log().enabled()) server_.log_request(*exchange_, peer_, status, body_bytes);
+    if (!server_.access_log().enabled()) return;
+    server_.log_request(*exchange_, peer_, stages_, receiver_ == Peer::gone ? kClientClosedRequest : status,
+                        body_bytes);
+}
+
+template <class Stream>
+void Connection<Stream>::log_client_gone() noexcept {
+    lost({ECONNRESET});
+    log(kClientClosedRequest, 0);
+}
+
+/// Microseconds since the request began.
+template <class Stream>
+std::uint32_t Connection<Stream>::passed() const noexcept {
+    return Stages::micros(runtime::CycleClock::since(exchange_->started, runtime::CycleClock::kernel_clock()));
+}
+
+/// The answer is there, and is to be sent.
+template <class Stream>
+void Connection<Stream>::answered() noexcept {
+    if (!server_.access_log().tells_stages()) return;
+    const std::uint32_t until_now = passed();
+    if (stages_.head == 0) stages_.head = until_now;  // it never was complete
+    stages_.handler = std::max(1U, until_now - std::min(until_now, stages_.head + stages_.body));
 }
 
 // ---- the end
+
+/// Sending failed. The first time counts.
+template <class Stream>
+void Connection<Stream>::lost(runtime::Error error) noexcept {
+    if (receiver_ != Peer::there) return;
+    const bool late = error.code == ETIMEDOUT;
+    const bool gone = stream_.peer_gone(runtime::Heed::reset) || (!late && error.code != ECANCELED);
+    receiver_ = gone ? Peer::gone : Peer::cut_off;
+    if (gone) count(Reason::client_gone);
+    else if (late) count(Reason::write_late);
+}
 
 // Closing with unread bytes would reset the connection, and the reset could overtake the answer.
 template <class Stream>

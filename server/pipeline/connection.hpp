@@ -23,6 +23,8 @@
 #include "server/pipeline/exchange.hpp"
 #include "server/pipeline/handler.hpp"
 #include "server/pipeline/peer_address.hpp"
+#include "server/pipeline/reason.hpp"
+#include "server/pipeline/stages.hpp"
 
 namespace spindle::pipeline {
 
@@ -57,8 +59,16 @@ class Connection {
     class ResponseBody;
     class WatchedScope;
 
+    /// Who is there to send to.
+    enum class Peer : std::uint8_t {
+        there,
+        gone,    ///< by itself
+        cut_off  ///< by the server: too slow, or the server ends
+    };
+
     // What comes before the first request
-    [[nodiscard]] Next begin() noexcept;
+    [[nodiscard]] Next begin();
+    [[nodiscard]] Next enter();
     [[nodiscard]] Next take_proxy_header(std::string_view bytes);
     [[nodiscard]] Next refuse_proxy_header(std::string_view why) noexcept;
 
@@ -66,6 +76,7 @@ class Connection {
     runtime::task<Next> serve_on(Next next);
     [[nodiscard]] std::chrono::nanoseconds receive_timeout() const noexcept;
     [[nodiscard]] Next receive_failed(runtime::Error error);
+    [[nodiscard]] Next received_end();
     void rest();
 
     // Requests that need no waiting
@@ -84,7 +95,7 @@ class Connection {
     [[nodiscard]] bool admit();
     [[nodiscard]] bool has_handler() const noexcept;
     [[nodiscard]] Next refuse(http::ParseError error);
-    [[nodiscard]] Next refuse(std::uint16_t status);
+    [[nodiscard]] Next refuse(Reason reason, std::uint16_t status);
 
     // Requests that may wait
     runtime::task<Next> answer_slowly();
@@ -92,12 +103,13 @@ class Connection {
     [[nodiscard]] bool answer_without_waiting();
     void answer_handler_error(const Route& route);
     runtime::task<Next> send_answer(RequestBody& body);
+    [[nodiscard]] Next abandon(const RequestBody& body);
     [[nodiscard]] bool wants_encoding(const Response& response) const noexcept;
     runtime::task<void> encode(Response& response, const Route& route);
     runtime::task<bool> send_response(Response& response, bool keep_alive);
     std::string_view send_together(std::string_view body) noexcept;
-    runtime::task<bool> send_file(const http::FileSource& file, std::uint64_t offset, std::uint64_t length);
-    runtime::task<bool> send_pieces(const http::FilePieces& body);
+    runtime::task<std::uint64_t> send_file(const http::FileSource& file, std::uint64_t offset, std::uint64_t length);
+    runtime::task<std::uint64_t> send_pieces(const http::FilePieces& body);
     runtime::task<Streamed> send_stream(Response& response, bool keep_alive, RequestBody& body, const char* route);
     runtime::task<bool> produce(StreamedBody& body, ResponseBody& writer, const char* route);
     runtime::task<bool> drain_body(RequestBody& body);
@@ -107,29 +119,41 @@ class Connection {
     [[nodiscard]] bool append_head(const Response& response, bool keep_alive, http::Framing framing,
                                    std::uint64_t length);
     [[nodiscard]] bool wants_keep_alive() noexcept;
+    [[nodiscard]] std::uint64_t body_bytes(const Response& response) const noexcept;
+
+    // What is counted and logged
+    void count(Reason reason) const noexcept;
     void log(std::uint16_t status, std::uint64_t body_bytes) noexcept;
+    void log_client_gone() noexcept;
+    [[nodiscard]] std::uint32_t passed() const noexcept;
+    void answered() noexcept;
 
     // The stream
     [[nodiscard]] bool flush_now() noexcept;
     runtime::task<bool> flush();
     runtime::task<void> linger();
+    void lost(runtime::Error error) noexcept;
 
-    static constexpr std::size_t kOutputBytesMax = 256 * 1024;  ///< pipelined answers held before a flush
-    static constexpr std::size_t kCopiedBodyMax = 16 * 1024;    ///< bodies copied behind their head
-    static constexpr std::size_t kInlineBodyMax = 256 * 1024;   ///< what a connection holds for a slow client
-    static constexpr std::size_t kSlowChunkBytes = 16 * 1024;   ///< of a file, while its client is waited for
+    static constexpr std::size_t kOutputBytesMax = 256 * 1024;     ///< pipelined answers held before a flush
+    static constexpr std::size_t kCopiedBodyMax = 16 * 1024;       ///< bodies copied behind their head
+    static constexpr std::size_t kInlineBodyMax = 256 * 1024;      ///< what a connection holds for a slow client
+    static constexpr std::size_t kLoggedBodyMax = kCopiedBodyMax;  ///< logged before it has left
+    static constexpr std::size_t kSlowChunkBytes = 16 * 1024;      ///< of a file, while its client is waited for
     static constexpr std::size_t kFileChunkBytes = kInlineBodyMax;
     static constexpr std::uint64_t kDrainBytesMax = 64 * 1024;  ///< of a body that the handler left unread
     static constexpr std::uint64_t kLingerBytesMax = 1024 * 1024;
     static constexpr std::chrono::seconds kLingerTime{2};
 
+    // In an order without holes: there are as many of these as connections.
     Server& server_;
-    Stream stream_;
+    [[no_unique_address]] Stream stream_;  ///< what follows fits behind its last member
     PeerAddress peer_;
-    std::unique_ptr<Exchange> exchange_;  ///< only while a request is under way
-    std::uint32_t requests_ = 0;          ///< answered on this connection
-    bool broken_ = false;                 ///< sending failed: nobody is there
+    Peer receiver_ = Peer::there;
     bool proxy_header_awaited_;           ///< the next bytes belong to one
+    bool address_counted_ = false;        ///< to be left
+    Stages stages_;                       ///< of the request under way, if the access log wants them
+    std::uint32_t requests_ = 0;          ///< answered on this connection
+    std::unique_ptr<Exchange> exchange_;  ///< only while a request is under way
 };
 
 }  // namespace spindle::pipeline

@@ -4,6 +4,8 @@
 // streamed response's, framed as it is written. Part of connection.cpp; included there only.
 #pragma once
 
+#include "runtime/cycle_clock.hpp"
+#include "runtime/patience.hpp"
 #include "server/pipeline/connection.hpp"
 #include "server/pipeline/server.hpp"
 
@@ -17,6 +19,7 @@ class Connection<Stream>::RequestBody final : public BodyReader {
     RequestBody(Connection& connection, std::string_view unread)
         : connection_(connection),
           unread_(unread),
+          patience_(connection.server_.body_pace()),
           complete_(!connection.exchange_->request.has_body()),
           continued_(!unread.empty()) {}
 
@@ -43,11 +46,13 @@ class Connection<Stream>::RequestBody final : public BodyReader {
     [[nodiscard]] bool complete() const noexcept { return complete_; }
     /// The client broke the protocol or was too slow; `status()` says how to answer.
     [[nodiscard]] bool failed() const noexcept { return failed_; }
-    [[nodiscard]] std::uint16_t status() const noexcept { return http::status_of(error_); }
+    [[nodiscard]] http::ParseError error() const noexcept { return error_; }
     /// The handler's deadline passed while it waited for the body.
     [[nodiscard]] bool late() const noexcept { return broken_ == ETIMEDOUT; }
-    /// The client is gone or the server stops: nobody to answer.
-    [[nodiscard]] bool broken() const noexcept { return broken_ != 0; }
+    /// An error of the stream's, or 0: the client is gone or (ECANCELED) the server stops. Nobody to answer.
+    [[nodiscard]] int broken() const noexcept { return broken_; }
+    /// As far as it was read.
+    [[nodiscard]] bool sound() const noexcept { return !failed_ && broken_ == 0; }
     /// The client waits for a 100 that it will not get.
     [[nodiscard]] bool continue_owed() const noexcept {
         return connection_.exchange_->request.expects_continue && !continued_ && !complete_ && unread_.empty();
@@ -68,7 +73,10 @@ class Connection<Stream>::RequestBody final : public BodyReader {
             }
         }
         held_.release();
-        auto received = co_await connection_.stream_.receive(connection_.server_.config().timeouts.body);
+        const std::uint64_t began = runtime::CycleClock::kernel_clock();
+        auto received = co_await connection_.stream_.receive(patience_.left());
+        const std::uint64_t waited = runtime::CycleClock::kernel_clock() - began;
+        connection_.stages_.body += Stages::micros(waited);
         if (!received) {
             const bool late = runtime::Scope::refuses(runtime::current_worker().scope()) == ETIMEDOUT;
             if (received.error().code == ETIMEDOUT && !late) fail(http::ParseError::timed_out);
@@ -77,6 +85,7 @@ class Connection<Stream>::RequestBody final : public BodyReader {
         }
         held_ = std::move(*received);
         unread_ = held_.bytes();
+        patience_.spend(std::chrono::nanoseconds(waited), unread_.size(), connection_.server_.body_pace());
         if (unread_.empty()) broken_ = ECONNRESET;
         co_return !unread_.empty();
     }
@@ -89,6 +98,7 @@ class Connection<Stream>::RequestBody final : public BodyReader {
     Connection& connection_;
     std::string_view unread_;
     runtime::Received held_;
+    runtime::Patience patience_;
     std::uint64_t received_ = 0;
     bool complete_;
     /// No 100 is owed: it was sent, or the client did not wait for it (RFC 9110 section 10.1.1). One that came later
@@ -120,8 +130,8 @@ class Connection<Stream>::ResponseBody final : public BodyWriter {
         if (chunked_) http::append_chunk_head(output, bytes.size());
         output.append(bytes);
         if (chunked_) output.append("\r\n");
-        written_ += bytes.size();
         const bool flushed = co_await connection_.flush();
+        written_ += bytes.size() - std::min(bytes.size(), output.size());
         if (!flushed) co_return Answer(std::unexpect, runtime::Error{EPIPE});
         co_return Answer{};
     }

@@ -30,32 +30,39 @@ inline std::optional<std::string_view> small_body(const Response& response, std:
 
 template <class Stream>
 task<bool> Connection<Stream>::send_response(Response& response, bool keep_alive) {
+    const std::uint64_t length = body_bytes(response);
+    std::uint64_t sent = length;
     if (small_body(response, kInlineBodyMax)) {
         const bool valid = append_small(response, keep_alive);
         const bool flushed = co_await flush();
+        // What is left of the output is its end.
+        if (!flushed) sent -= std::min<std::uint64_t>(length, exchange_->output.size());
+        log(valid ? response.status : 500, valid ? sent : 0);
         co_return valid&& flushed;
     }
-    const bool head_only = exchange_->request.method == http::Method::head;
-    std::uint64_t sent_bytes = http::body_length(response);
-    if (!append_head(response, keep_alive, http::Framing::content_length, sent_bytes)) co_return false;
-    bool sent = true;
-    if (head_only) {
-        sent_bytes = 0;
+    if (!append_head(response, keep_alive, http::Framing::content_length, http::body_length(response))) {
+        log(500, 0);
+        co_return false;
+    }
+    if (exchange_->request.method == http::Method::head) {
+        // Its head is all.
     } else if (const auto* file = std::get_if<http::FileBody>(&response.body)) {
         sent = co_await send_file(*file->file, file->offset, file->length);
     } else if (const auto* pieces = std::get_if<std::unique_ptr<http::FilePieces>>(&response.body)) {
         sent = co_await send_pieces(**pieces);
     } else {
-        const std::string_view rest = send_together(*small_body(response, SIZE_MAX));
-        sent = co_await flush();
-        if (sent) {
-            const auto result = co_await stream_.send_all(rest, server_.config().timeouts.write);
-            sent = result.has_value();
+        std::string_view rest = send_together(*small_body(response, SIZE_MAX));
+        const bool flushed = co_await flush();
+        if (flushed) {
+            runtime::Patience patience(server_.write_pace());
+            const auto result = co_await stream_.send_all(rest, server_.write_pace(), patience);
+            if (!result) lost(result.error());
         }
+        sent -= rest.size();
     }
-    if (sent) sent = co_await flush();
-    log(response.status, sent_bytes);
-    co_return sent;
+    const bool flushed = co_await flush();
+    log(response.status, sent);
+    co_return flushed&& sent == length;
 }
 
 /// The output and a body that lies elsewhere in one send, as far as they go without waiting.
@@ -64,7 +71,7 @@ template <class Stream>
 std::string_view Connection<Stream>::send_together(std::string_view body) noexcept {
     std::string& output = exchange_->output;
     const std::array<iovec, 2> parts{{{output.data(), output.size()}, {const_cast<char*>(body.data()), body.size()}}};
-    const auto sent = broken_ ? 0 : stream_.try_send(parts.data(), parts.size()).value_or(0);
+    const auto sent = receiver_ == Peer::there ? stream_.try_send(parts.data(), parts.size()).value_or(0) : 0;
     if (sent < output.size()) {
         output.erase(0, sent);
         return body;
@@ -74,41 +81,55 @@ std::string_view Connection<Stream>::send_together(std::string_view body) noexce
     return body;
 }
 
+// -> bytes that were sent; all, or the connection must end.
 // A file that turned out shorter than its Content-Length, or that is written to meanwhile, leaves only one honest
 // answer: an aborted one. A file that another one took the place of is still there for whoever has it open.
 template <class Stream>
-task<bool> Connection<Stream>::send_file(const http::FileSource& file, std::uint64_t offset, std::uint64_t length) {
-    const std::uint64_t end = offset + length;
-    bool sent = co_await flush();
-    while (sent && offset < end) {
-        const std::size_t wanted = std::min<std::uint64_t>(end - offset, kFileChunkBytes);
+task<std::uint64_t> Connection<Stream>::send_file(const http::FileSource& file, std::uint64_t offset,
+                                                  std::uint64_t length) {
+    std::uint64_t sent = 0;
+    runtime::Patience patience(server_.write_pace());
+    const bool flushed = co_await flush();
+    while (flushed && sent < length) {
+        const std::size_t wanted = std::min<std::uint64_t>(length - sent, kFileChunkBytes);
         auto chunk = std::make_unique_for_overwrite<char[]>(wanted);
-        const auto read = co_await runtime::read_at(file.descriptor(), {chunk.get(), wanted}, offset);
-        if (!read || *read == 0 || !file.unchanged()) co_return false;
+        const auto read = co_await runtime::read_at(file.descriptor(), {chunk.get(), wanted}, offset + sent);
+        if (!read || *read == 0 || !file.unchanged()) {
+            count(Reason::answer_incomplete);
+            break;
+        }
         const std::string_view bytes(chunk.get(), *read);
         const auto taken = stream_.try_send(bytes);
-        if (!taken) co_return false;
-        offset += *taken;
+        if (!taken) {
+            lost(taken.error());
+            break;
+        }
+        sent += *taken;
         // While a slow client is waited for, the file has what is to come: little of it is kept.
-        const std::string rest(bytes.substr(*taken, kSlowChunkBytes));
+        const std::string kept(bytes.substr(*taken, kSlowChunkBytes));
         chunk.reset();
-        if (rest.empty()) continue;
-        const auto result = co_await stream_.send_all(rest, server_.config().timeouts.write);
-        sent = result.has_value();
-        offset += rest.size();
+        std::string_view rest = kept;
+        const auto result = co_await stream_.send_all(rest, server_.write_pace(), patience);
+        sent += kept.size() - rest.size();
+        if (!result) {
+            lost(result.error());
+            break;
+        }
     }
     co_return sent;
 }
 
 template <class Stream>
-task<bool> Connection<Stream>::send_pieces(const http::FilePieces& body) {
+task<std::uint64_t> Connection<Stream>::send_pieces(const http::FilePieces& body) {
+    std::uint64_t sent = 0;
     for (const http::FilePieces::Piece& piece : body.pieces) {
         exchange_->output.append(piece.before);
-        const bool sent = co_await send_file(*body.file, piece.offset, piece.length);
-        if (!sent) co_return false;
+        const std::uint64_t of_piece = co_await send_file(*body.file, piece.offset, piece.length);
+        sent += piece.before.size() + of_piece;
+        if (of_piece < piece.length) co_return sent;
     }
     exchange_->output.append(body.end);
-    co_return co_await flush();
+    co_return sent + body.end.size();
 }
 
 // A body that cannot be finished ends without its last chunk: the client sees that it is not whole.
@@ -122,7 +143,9 @@ task<typename Connection<Stream>::Streamed> Connection<Stream>::send_stream(Resp
     if (exchange_->request.method != http::Method::head)
         whole = co_await produce(static_cast<StreamedBody&>(*stream), writer, route);
     if (body.failed() && !writer.begun()) co_return Streamed::not_begun;
-    whole = whole && !body.failed() && !body.broken() && writer.begin();
+    if (body.broken() != 0) lost({body.broken()});
+    if (receiver_ == Peer::there && (body.failed() || !whole)) count(Reason::answer_incomplete);
+    whole = whole && body.sound() && writer.begin();
     if (whole && exchange_->request.method != http::Method::head) writer.end();
     if (whole) whole = co_await flush();
     log(response.status, writer.written());
@@ -165,7 +188,7 @@ bool Connection<Stream>::flush_now() noexcept {
     if (output.empty()) return true;
     const auto sent = stream_.try_send(output);
     if (!sent) {
-        broken_ = true;
+        lost(sent.error());
         return false;
     }
     if (*sent == output.size()) output.clear();
@@ -175,12 +198,14 @@ bool Connection<Stream>::flush_now() noexcept {
 
 template <class Stream>
 task<bool> Connection<Stream>::flush() {
-    if (broken_) co_return false;
+    if (receiver_ != Peer::there) co_return false;
     if (exchange_->output.empty()) co_return true;
-    const auto sent = co_await stream_.send_all(exchange_->output, server_.config().timeouts.write);
-    exchange_->output.clear();
-    broken_ = !sent.has_value();
-    co_return !broken_;
+    std::string_view rest = exchange_->output;
+    runtime::Patience patience(server_.write_pace());
+    const auto sent = co_await stream_.send_all(rest, server_.write_pace(), patience);
+    exchange_->output.erase(0, exchange_->output.size() - rest.size());
+    if (!sent) lost(sent.error());
+    co_return sent.has_value();
 }
 
 // ---- heads, and bodies that lie in memory
@@ -191,8 +216,12 @@ bool Connection<Stream>::append_small(const Response& response, bool keep_alive)
     if (!append_head(response, keep_alive, http::Framing::content_length, body.size())) return false;
     const bool with_body = exchange_->request.method != http::Method::head;
     if (with_body) exchange_->output.append(body.size() <= kCopiedBodyMax ? body : send_together(body));
-    log(response.status, with_body ? body.size() : 0);
     return true;
+}
+
+template <class Stream>
+std::uint64_t Connection<Stream>::body_bytes(const Response& response) const noexcept {
+    return exchange_->request.method == http::Method::head ? 0 : http::body_length(response);
 }
 
 template <class Stream>

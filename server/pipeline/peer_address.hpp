@@ -36,6 +36,8 @@ class PeerAddress {
     void settle() noexcept;
 
     [[nodiscard]] bool known() const noexcept { return family_ != AF_UNSPEC && family_ != kAskedLater; }
+    /// It has a network(): not a local socket's.
+    [[nodiscard]] bool is_remote() const noexcept { return family_ == AF_INET || family_ == AF_INET6; }
     [[nodiscard]] bool is_in(std::span<const config::Network> networks) const noexcept {
         return config::contains(networks, family_, bytes_);
     }

@@ -20,6 +20,8 @@
 #include <memory>
 #include <span>
 
+#include "server/pipeline/siphash.hpp"
+
 namespace spindle::pipeline {
 
 class RateLimiter {
@@ -47,7 +49,7 @@ class RateLimiter {
 
     const std::uint64_t interval_;   // ns between two requests of one who keeps to the rate
     const std::uint64_t tolerance_;  // ns that one may be ahead of that
-    std::uint64_t key_[2];           // of the hash: nobody can choose addresses that share places
+    const SipKey key_;               // nobody can choose addresses that share places
     Place* places_;
 };
 

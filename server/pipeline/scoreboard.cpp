@@ -6,12 +6,11 @@ namespace spindle::pipeline {
 namespace {
 
 Score score_of(const runtime::WorkerCounters& runtime, const PipelineCounters& pipeline) {
-    return {.figures = runtime::read_figures(runtime),
-            .requests = pipeline.requests.read(),
-            .handler_errors = pipeline.handler_errors.read(),
-            .refused = pipeline.refused.read(),
-            .proxy_headers_refused = pipeline.proxy_headers_refused.read(),
-            .proxies_untrusted = pipeline.proxies_untrusted.read()};
+    Score score{.figures = runtime::read_figures(runtime),
+                .requests = pipeline.requests.read(),
+                .handler_errors = pipeline.handler_errors.read()};
+    for (std::size_t i = 0; i < kReasons; ++i) score.by_reason[i] = pipeline.by_reason[i].read();
+    return score;
 }
 
 }  // namespace
@@ -19,18 +18,20 @@ Score score_of(const runtime::WorkerCounters& runtime, const PipelineCounters& p
 void PipelineCounters::absorb(const PipelineCounters& dead) noexcept {
     requests.add(dead.requests.read());
     handler_errors.add(dead.handler_errors.read());
-    refused.add(dead.refused.read());
-    proxy_headers_refused.add(dead.proxy_headers_refused.read());
-    proxies_untrusted.add(dead.proxies_untrusted.read());
+    for (std::size_t i = 0; i < kReasons; ++i) by_reason[i].add(dead.by_reason[i].read());
+}
+
+std::uint64_t Score::refused() const noexcept {
+    std::uint64_t sum = 0;
+    for (std::size_t i = 0; i < kReasons; ++i) sum += refuses_request(static_cast<Reason>(i)) ? by_reason[i] : 0;
+    return sum;
 }
 
 Score& Score::operator+=(const Score& other) {
     figures += other.figures;
     requests += other.requests;
     handler_errors += other.handler_errors;
-    refused += other.refused;
-    proxy_headers_refused += other.proxy_headers_refused;
-    proxies_untrusted += other.proxies_untrusted;
+    for (std::size_t i = 0; i < kReasons; ++i) by_reason[i] += other.by_reason[i];
     return *this;
 }
 

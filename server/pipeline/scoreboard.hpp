@@ -4,6 +4,7 @@
 // each worker writes its slots, everyone may read all. The only place that adds them up.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -11,18 +12,17 @@
 #include "runtime/counter.hpp"
 #include "runtime/figures.hpp"
 #include "runtime/shared_slots.hpp"
+#include "server/pipeline/reason.hpp"
 
 namespace spindle::pipeline {
 
 /// Of one worker, beside what its backend counts.
 struct PipelineCounters {
     runtime::Counter requests;
-    runtime::Counter handler_errors;  ///< exceptions out of handlers
-    runtime::Counter refused;         ///< requests answered by the protocol table, not by a handler
+    runtime::Counter handler_errors;                     ///< exceptions out of handlers
+    std::array<runtime::Counter, kReasons> by_reason{};  ///< what was refused or cut off
 
-    runtime::Counter proxy_headers_refused;  ///< connections closed for want of a right PROXY header
-    runtime::Counter proxies_untrusted;      ///< connections closed because only proxies may connect there
-
+    void count(Reason reason) noexcept { by_reason[static_cast<std::size_t>(reason)].add(); }
     void absorb(const PipelineCounters& dead) noexcept;
 };
 
@@ -31,9 +31,10 @@ struct Score {
     runtime::Figures figures;
     std::uint64_t requests = 0;
     std::uint64_t handler_errors = 0;
-    std::uint64_t refused = 0;
-    std::uint64_t proxy_headers_refused = 0;
-    std::uint64_t proxies_untrusted = 0;
+    std::array<std::uint64_t, kReasons> by_reason{};
+
+    /// Requests that were.
+    [[nodiscard]] std::uint64_t refused() const noexcept;
 
     Score& operator+=(const Score& other);
 };

@@ -20,6 +20,8 @@ Server::Server(const config::Config& config, std::vector<Site> sites, AccessLog&
               .header_count = config.limits.header_count,
               .target_bytes = config.limits.target_bytes,
               .body_bytes = config.limits.body_bytes},
+      body_pace_{.timeout = config.timeouts.body, .rate_min = config.limits.body_rate},
+      write_pace_{.timeout = config.timeouts.write, .rate_min = config.limits.write_rate},
       sites_(std::move(sites)),
       compression_(config.compression),
       log_(log),
@@ -64,7 +66,7 @@ runtime::task<void> Server::serve(runtime::Accepted accepted) {
 
 WorkerState& Server::worker_state() noexcept { return *workers_[runtime::current_worker().index]; }
 
-void Server::log_request(const Exchange& exchange, const PeerAddress& peer, std::uint16_t status,
+void Server::log_request(const Exchange& exchange, const PeerAddress& peer, const Stages& stages, std::uint16_t status,
                          std::uint64_t body_bytes) noexcept {
     const Request& request = exchange.request;
     PeerText text;
@@ -84,6 +86,7 @@ void Server::log_request(const Exchange& exchange, const PeerAddress& peer, std:
                 .bytes_in = exchange.parser.message_bytes(),
                 .bytes_out = body_bytes,
                 .duration = std::chrono::nanoseconds(passed),
+                .stages = stages,
                 .version = request.version_minor == 0 ? "HTTP/1.0" : "HTTP/1.1",
                 .referer = request.field("Referer").value_or(""),
                 .user_agent = request.field("User-Agent").value_or(""),

@@ -11,6 +11,7 @@
 
 #include "config/config.hpp"
 #include "server/pipeline/access_log.hpp"
+#include "server/pipeline/address_counts.hpp"
 #include "server/pipeline/handler.hpp"
 #include "server/pipeline/scoreboard.hpp"
 #include "server/pipeline/site.hpp"
@@ -22,6 +23,7 @@ struct Worker {
     const std::vector<pipeline::Site>& sites;
     pipeline::AccessLog& access_log;
     pipeline::Scoreboard& board;
+    pipeline::AddressCounts* addresses;  ///< null: nobody counts them
     std::span<const int> listeners;
     std::span<const std::size_t> configured;  ///< for each, which of config.listen it is
     unsigned number = 0;                      ///< among its siblings

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import time
 from pathlib import Path
 
 from harness import check
@@ -29,6 +30,10 @@ JSON_FIELDS = {
     "bytes_in",
     "bytes_out",
     "duration",
+    "header_duration",
+    "body_duration",
+    "handler_duration",
+    "write_duration",
     "backend",
     "worker",
 }
@@ -92,6 +97,49 @@ def a_json_line_has_all_fields(t):
         line["bytes_in"] >= 5 and line["bytes_out"] >= 5
     ), f"{line['bytes_in']} in, {line['bytes_out']} out"
     assert 0 <= float(line["duration"]) < t.limit(5), f"duration: {line['duration']}"
+
+
+def slow_head(connection):
+    message = request("GET", "/plaintext?mark=header")
+    connection.send(message[:-2])
+    time.sleep(0.2)  # the behaviour is about times
+    connection.send(message[-2:])
+    check.status(connection.read_reply(), 200)
+
+
+def slow_body(connection):
+    connection.send(request("POST", "/echo?mark=body", fields={"Content-Length": "3"}))
+    time.sleep(0.2)
+    connection.send(b"abc")
+    check.status(connection.read_reply(), 200)
+
+
+def slow_handler(connection):
+    connection.send(request("GET", "/sleep?ms=200&mark=handler"))
+    check.status(connection.read_reply(), 200)
+
+
+def slow_reader(connection):
+    connection.send(request("GET", "/big.bin?mark=write"))
+    time.sleep(0.2)
+    check.status(connection.read_reply(), 200)
+
+
+@behaviour(config=JSON)
+def a_json_line_tells_which_stage_took_how_long(t):
+    for stage, slow in (
+        ("header", slow_head),
+        ("body", slow_body),
+        ("handler", slow_handler),
+        ("write", slow_reader),
+    ):
+        with t.connect(receive_bytes=4096) as connection:
+            slow(connection)
+        line = json_line(t, f"mark={stage}")
+        took = {key: line[f"{key}_duration"] for key in ("header", "body", "handler", "write")}
+        check.equal(max(took, key=took.get), stage, str(took))
+        assert took[stage] >= 0.15, f"{stage}: {took}"
+        assert abs(sum(took.values()) - line["duration"]) < 0.001, line
 
 
 @behaviour(config=JSON)

@@ -4,6 +4,7 @@
 The server's time-outs are what ends these waits; the limits here are only bounds for failure.
 """
 
+import contextlib
 import time
 
 from harness import check
@@ -113,3 +114,58 @@ def a_slow_but_steady_reader_gets_all(t):
         time.sleep(0.02)  # the behaviour is about a slow client
     reply = connection.read_reply()
     check.equal(len(reply.body), 10 * 1024 * 1024)
+
+
+BODY_RATE = configuration({"timeouts.body": "400ms", "limits.body_rate": "500B"})
+ANY_BODY_RATE = configuration({"timeouts.body": "400ms", "limits.body_rate": "0B"})
+
+
+def upload(t, bytes_a_piece: int, pieces: int):
+    """A piece every 50 ms, or until the server ends the connection."""
+    connection = t.connect()
+    connection.send(request("POST", "/echo", fields={"Content-Length": str(bytes_a_piece * pieces)}))
+    with contextlib.suppress(ConnectionError):
+        for _ in range(pieces):
+            connection.send(b"x" * bytes_a_piece)
+            time.sleep(0.05)  # the behaviour is about a slow client
+    return connection
+
+
+@behaviour(config=BODY_RATE, compare=False)
+def a_body_that_trickles_in_is_cut_off(t):
+    """Each byte comes in time, but 20 a second are too few."""
+    started = time.monotonic()
+    connection = upload(t, 1, 200)
+    with contextlib.suppress(ConnectionError):
+        assert not connection.read_to_end().endswith(b"0\r\n\r\n"), "the whole body was taken"
+    assert time.monotonic() - started < t.limit(5), "bytes now and then prolong the body's time"
+
+
+@behaviour(config=BODY_RATE, compare=False)
+def a_slow_but_steady_body_is_taken(t):
+    """Twice as fast as it must be, for more than twice the time-out."""
+    reply = upload(t, 50, 20).read_reply()
+    check.equal((reply.status, len(reply.body)), (200, 1000))
+
+
+@behaviour(config=ANY_BODY_RATE, compare=False)
+def without_a_rate_each_byte_begins_the_body_s_time_anew(t):
+    reply = upload(t, 1, 20).read_reply()
+    check.equal((reply.status, len(reply.body)), (200, 20))
+
+
+WRITE_RATE = configuration({"timeouts.write": "400ms", "limits.write_rate": "64MiB"})
+
+
+@behaviour(config=WRITE_RATE, compare=False)
+def a_reader_slower_than_the_rate_is_cut_off(t):
+    """It takes bytes all the time, 3 MB of them a second."""
+    connection = t.connect(receive_bytes=256 * 1024)
+    connection.send(request("GET", "/big.bin"))
+    started = time.monotonic()
+    with contextlib.suppress(ConnectionError):
+        while time.monotonic() - started < 2:
+            connection.take_in(64 * 1024)
+            time.sleep(0.02)  # the behaviour is about a slow client
+        answer = connection.read_to_end()
+        assert len(answer) < 10 * 1024 * 1024, f"{len(answer)} bytes of 10 MiB"

@@ -25,6 +25,7 @@ AccessRecord record() {
     one.status = 200;
     one.bytes_out = 13;
     one.duration = std::chrono::microseconds(1500);
+    one.stages = {.head = 100, .body = 200, .handler = 700};
     one.referer = "";
     one.user_agent = "curl \"x\"";
     one.backend = "fiber";
@@ -59,7 +60,8 @@ TEST_CASE("A JSON line has numbers as numbers") {
     append_json(line, record(), "2026-11-24T03:34:51.123Z");
     CHECK(line.find("\"status\":200,") != line.npos);
     CHECK(line.find("\"bytes_out\":13,") != line.npos);
-    CHECK(line.find("\"duration\":0.0015") != line.npos);
+    CHECK(line.find("\"duration\":0.001500,\"header_duration\":0.000100,\"body_duration\":0.000200,"
+                    "\"handler_duration\":0.000700,\"write_duration\":0.000500,") != line.npos);
     CHECK(line.find("\"worker\":3") != line.npos);
 }
 
