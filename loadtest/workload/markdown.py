@@ -22,6 +22,7 @@ def text(result: dict[str, Any]) -> str:
     for one in objects(result, "scenarios"):
         lines += scenario(result, one)
     lines += ["## How it was run", "", *code([str(result.get("command", ""))])]
+    lines += bullets(summary.configuration(result))
     lines += table(["machine", ""], [[Cell(name), Cell(value)] for name, value in summary.machine(result)])
     lines += table(["version", ""], [[Cell(name), Cell(value)] for name, value in summary.versions(result)])
     return "\n".join(lines).rstrip() + "\n"

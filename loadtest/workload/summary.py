@@ -66,6 +66,14 @@ def versions(result: dict[str, Any]) -> list[tuple[str, str]]:
     return [(line(name), line(found)) for name, found in part(result, "versions").items() if found]
 
 
+def configuration(result: dict[str, Any]) -> list[str]:
+    """Whose configuration Spindle ran, then what was changed of it."""
+    found = part(result, "configuration")
+    if not found:
+        return []
+    return [f"Spindle ran {line(found.get('file'))}; backend and workers are the load test's.", *texts(found, "changes")]
+
+
 def title(scenario: dict[str, Any]) -> str:
     return line(scenario.get("title") or scenario.get("name"))
 

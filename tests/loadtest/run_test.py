@@ -4,6 +4,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,28 @@ OPEN = (
     '[[background]]\nkind = "block"\npath = "/block?ms=300"\nconnections = 1\n'
 )
 MISSING = 'title = "missing"\nconnections = 1\n[[route]]\npath = "/not_there"\n'
+
+
+CONFIGURATION = """
+[[listen]]
+address = "{taken}"
+[[listen]]
+address = "unix:{folder}/socket"
+mode = "0600"
+proxy_protocol = true
+[proxies]
+trusted = ["127.0.0.0/8"]
+[log]
+access_path = "{folder}/access.log"
+error_path = "{folder}/error.log"
+level = "error"
+[[route]]
+path = "/plaintext"
+handler = "plaintext"
+[[route]]
+path = "/json"
+handler = "json"
+"""
 
 
 class Running(unittest.TestCase):
@@ -80,6 +103,31 @@ class Running(unittest.TestCase):
         self.assertEqual(self.run_it(CLOSED, extra=("--peers", "apache")).returncode, 2)
         told = self.run_it(CLOSED, extra=("--spindle", "/not/there"))
         self.assertEqual(told.returncode, 3, told.stderr)
+
+    def test_a_configuration_of_one_s_own_runs_beside_its_server_and_leaves_its_files_alone(self):
+        with socket.socket() as server:
+            server.bind(("127.0.0.1", 0))
+            server.listen()
+            taken = "{}:{}".format(*server.getsockname())
+            own = self.folder / "own/mine.toml"
+            own.parent.mkdir()
+            own.write_text(CONFIGURATION.format(taken=taken, folder=own.parent))
+            told = self.run_it(CLOSED, extra=("--rounds", "1", "--seconds", "1", "--config", str(own)))
+        self.assertEqual(told.returncode, 0, told.stderr)
+        self.assertEqual([one.name for one in own.parent.iterdir()], ["mine.toml"])
+        changes = self.result()["configuration"]["changes"]
+        self.assertIn(f"listen.address is 127.0.0.1:0, not {taken} and unix:{own.parent}/socket", changes)
+        self.assertIn(f"log.access_path is stdout, not {own.parent}/access.log", changes)
+        for name in ("report.html", "report.md"):
+            text = (self.folder / "out" / name).read_text()
+            for key in ("listen.proxy", "log.error", "log.level"):
+                self.assertIn(key, text.replace("\\", ""), name)
+
+    def test_a_configuration_that_is_none_is_wrong_usage(self):
+        (self.folder / "mine.toml").write_text("[lok]")
+        told = self.run_it(CLOSED, extra=("--config", str(self.folder / "mine.toml")))
+        self.assertEqual(told.returncode, 2)
+        self.assertIn("there is no option lok", told.stderr)
 
     def test_an_interrupted_run_reports_what_it_has(self):
         process = subprocess.Popen(
