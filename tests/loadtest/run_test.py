@@ -101,6 +101,13 @@ class Running(unittest.TestCase):
     def test_mistakes_and_missing_programs_have_exit_codes_of_their_own(self):
         self.assertEqual(self.run_it("title = 3\n").returncode, 2)
         self.assertEqual(self.run_it(CLOSED, extra=("--peers", "apache")).returncode, 2)
+        for option in ("--rounds", "--seconds"):
+            for number in ("0", "-1", "1.5", "1_0", "1000001", ""):
+                told = self.run_it(CLOSED, extra=(f"{option}={number}",))
+                self.assertEqual(told.returncode, 2, number)
+                self.assertIn(f"{option}: is a whole number from 1", told.stderr)
+        told = self.run_it(CLOSED, extra=("--output", "/dev/null"))
+        self.assertEqual(told.returncode, 2, told.stderr)
         told = self.run_it(CLOSED, extra=("--spindle", "/not/there"))
         self.assertEqual(told.returncode, 3, told.stderr)
 
