@@ -100,6 +100,7 @@ class Running(unittest.TestCase):
 
     def test_mistakes_and_missing_programs_have_exit_codes_of_their_own(self):
         self.assertEqual(self.run_it("title = 3\n").returncode, 2)
+        self.assertEqual(self.run_it(CLOSED + 'method = "FETHC"\n').returncode, 2)
         self.assertEqual(self.run_it(CLOSED, extra=("--peers", "apache")).returncode, 2)
         for option in ("--rounds", "--seconds"):
             for number in ("0", "-1", "1.5", "1_0", "1000001", ""):

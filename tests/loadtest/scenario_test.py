@@ -52,6 +52,11 @@ class Scenarios(unittest.TestCase):
     def test_what_is_not_toml_is_told(self):
         self.assert_mistake("title = ")
 
+    def test_a_method_of_no_known_name_is_told(self):
+        for method, hint in (("POTS", "did you mean POST?"), ("get", "did you mean GET?"), ("HEAD", "there are GET, POST")):
+            route = f'{ROUTE}method = "{method}"\n'
+            self.assert_mistake('title = "t"\n' + route, f"[[route]]: there is no method {method}", hint)
+
     def test_a_background_of_no_known_kind_is_told(self):
         background = '[[background]]\nkind = "bloc"\nconnections = 1\n'
         self.assert_mistake('title = "t"\n' + ROUTE + background, "did you mean block?")
