@@ -131,6 +131,15 @@ class Running(unittest.TestCase):
             for key in ("listen.proxy", "log.error", "log.level"):
                 self.assertIn(key, text.replace("\\", ""), name)
 
+    def test_scenarios_of_one_name_are_wrong_usage(self):
+        other = self.folder / "other/s0.toml"
+        other.parent.mkdir()
+        other.write_text(OPEN)
+        told = self.run_it(CLOSED, extra=("-s", str(other)))
+        self.assertEqual(told.returncode, 2)
+        self.assertIn(f"{other} are both called s0", told.stderr)
+        self.assertEqual(self.run_it(extra=("-s", "plaintext", "-s", "plaintext")).returncode, 2)
+
     def test_a_configuration_that_is_none_is_wrong_usage(self):
         (self.folder / "mine.toml").write_text("[lok]")
         told = self.run_it(CLOSED, extra=("--config", str(self.folder / "mine.toml")))
