@@ -13,6 +13,7 @@ VERDICTS = {
     "fiber": "Use the fiber backend",
     "event_loop": "Use the event_loop backend",
     "either": "Either backend will do",
+    "depends": "It depends on which scenario you mostly serve",
 }
 RATIOS = (("requests_per_s", "requests/s"), ("p99_ms", "p99"), ("cpu_us_per_request", "CPU per request"))
 LIMITED_NOTE = f"{LIMITED} The client was at its own limit in at least one round: the server may be faster than this."
