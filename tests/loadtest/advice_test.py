@@ -3,7 +3,7 @@
 
 import unittest
 
-from measured import results, scenario, server
+from made_up import results, scenario, server
 from workload import advice
 
 FROZEN = {"run_seconds_max": 0.05, "run_max_route": "/cpu", "stalls": 12}

@@ -8,7 +8,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from measured import results, scenario, server
+from made_up import results, scenario, server
 from workload import compare
 
 COMMAND = Path(__file__).resolve().parents[2] / "loadtest/compare"

@@ -5,7 +5,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-import measured  # noqa: F401: finds the package
+import made_up  # noqa: F401: finds the package
 from workload import scenario
 
 SHIPPED = Path(__file__).resolve().parents[2] / "loadtest/scenarios"
