@@ -15,7 +15,7 @@ HERE = Path(__file__).resolve().parent
 BUILD = HERE.parent / "build"
 TICK = 1 / os.sysconf("SC_CLK_TCK")
 BACKENDS = ("event_loop", "fiber")
-FILES = {"1k.txt": 1 << 10, "100k.txt": 100 << 10, "10m.txt": 10 << 20}
+FILES = {"1k.txt": 1 << 10, "4k.txt": 4 << 10, "16k.txt": 16 << 10, "100k.txt": 100 << 10, "10m.txt": 10 << 20}
 
 
 class Server:

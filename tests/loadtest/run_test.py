@@ -12,6 +12,10 @@ import time
 import unittest
 from pathlib import Path
 
+import made_up  # noqa: F401: finds the packages
+import servers
+from workload import rounds, scenario
+
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("SPINDLE_BUILD", ROOT / "build/dev")).resolve()
 CLOSED = 'title = "closed"\nconnections = 4\n[[route]]\npath = "/plaintext"\n[[route]]\npath = "/json"\nweight = 2\n'
@@ -87,6 +91,17 @@ class Running(unittest.TestCase):
         p99 = {one["name"]: one["summary"]["p99_ms"]["median"] for one in at_a_rate["servers"]}
         self.assertGreater(p99["event_loop"], 250, "a frozen loop does not show")
         self.assertTrue((self.folder / "out/report.html").read_text().lower().startswith("<!doctype html>"))
+
+    def test_what_shipped_scenarios_ask_for_is_served(self):
+        servers.make_site(self.folder)
+        server = servers.start_spindle(BUILD / "server/spindle", "event_loop", self.folder)
+        self.addCleanup(server.stop)
+        shipped = [scenario.load(path) for path in (ROOT / "loadtest/scenarios").glob("*.toml")]
+        self.assertIn("static_files", [one.name for one in shipped])
+        for one in shipped:
+            for route in one.routes:
+                status, _ = rounds.ask(server.port, route.method, route.path)
+                self.assertEqual(status, 200, f"{one.file}: {route.path}")
 
     def test_requests_that_fail_make_it_fail(self):
         told = self.run_it(MISSING)
