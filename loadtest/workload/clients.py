@@ -114,12 +114,12 @@ def _closed(client: Client, scenario: Scenario, port: int, seconds: int) -> dict
 
 
 def _at_a_rate(client: Client, scenario: Scenario, port: int, seconds: int) -> dict[str, Any]:
-    turn = [route.path for route in scenario.routes for _ in range(route.weight)]
+    turn = [route for route in scenario.routes for _ in range(route.weight)]
     with tempfile.NamedTemporaryFile(mode="r", suffix=".log") as log:
         command = [str(client.probe), "measure", "--port", str(port), "--rate", str(scenario.rate_per_s)]
         command += ["--connections", str(scenario.connections), "--seconds", str(seconds), "--log", log.name]
-        for path in turn:
-            command += ["--path", path]
+        for route in turn:
+            command += ["--request", route.method, route.path, str(route.body_bytes)]
         if load := own_load(scenario):
             command += ["--load", load.path, "--load-connections", str(load.connections)]
         output, used = _run(client, command, seconds)

@@ -23,6 +23,8 @@ OPEN = (
     'title = "open"\nconnections = 2\nrate_per_s = 50\n[[route]]\npath = "/plaintext"\n'
     '[[background]]\nkind = "block"\npath = "/block?ms=300"\nconnections = 1\n'
 )
+# Bodies that a socket does not take at once, behind a loop that stands still.
+UPLOADS = OPEN.replace("[[background]]", '[[route]]\nmethod = "POST"\npath = "/echo"\nbody_bytes = 300000\n[[background]]')
 MISSING = 'title = "missing"\nconnections = 1\n[[route]]\npath = "/not_there"\n'
 
 
@@ -91,6 +93,16 @@ class Running(unittest.TestCase):
         p99 = {one["name"]: one["summary"]["p99_ms"]["median"] for one in at_a_rate["servers"]}
         self.assertGreater(p99["event_loop"], 250, "a frozen loop does not show")
         self.assertTrue((self.folder / "out/report.html").read_text().lower().startswith("<!doctype html>"))
+
+    def test_bodies_are_sent_at_a_fixed_rate(self):
+        told = self.run_it(UPLOADS.replace("rate_per_s = 50", "rate_per_s = 10"))
+        self.assertEqual(told.returncode, 0, told.stderr)
+        for server in self.result()["scenarios"][0]["servers"]:
+            (measured,) = server["rounds"]
+            self.assertEqual(measured["requests"], 10)
+            self.assertEqual(sum(measured["errors"].values()), 0)
+            if server["name"] == "fiber":
+                self.assertGreater(measured["requests_per_s"], 7, "bodies got stuck")
 
     def test_what_shipped_scenarios_ask_for_is_served(self):
         servers.make_site(self.folder)

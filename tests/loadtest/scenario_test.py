@@ -66,7 +66,7 @@ class Scenarios(unittest.TestCase):
 
     def test_a_fixed_rate_takes_what_can_be_sent_at_any_time(self):
         self.assert_mistake('title = "t"\nrate_per_s = 10\npipelining = 2\n' + ROUTE, "fixed rate")
-        self.assert_mistake('title = "t"\nrate_per_s = 10\n' + ROUTE + 'method = "POST"\n', "GET")
+        load('title = "t"\nrate_per_s = 10\n' + ROUTE + 'method = "POST"\nbody_bytes = 10\n')
 
 
 if __name__ == "__main__":
