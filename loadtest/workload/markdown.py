@@ -54,7 +54,7 @@ def scenario(result: dict[str, Any], one: dict[str, Any]) -> list[str]:
         lines += ["The servers said:", "", *bullets(summary.warnings(one))]
     lines += ["### Ratios", "", *table(*summary.ratios(one))]
     for chart in charts.of_scenario(one):
-        if chart.name in ("distribution", "timeline"):
+        if chart.name in ("distribution", "timeline", "connections"):
             lines += [f"### {escape(chart.title)}", "", *table(chart.header, chart.rows)]
     lines += ["### Commands", "", *code(summary.commands(one))]
     return lines

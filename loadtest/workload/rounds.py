@@ -130,17 +130,14 @@ def measure(plan: Plan, scenario: Scenario, name: str) -> dict[str, Any]:
     seconds = plan.duration(scenario)
     try:
         clients.measure(plan.client, scenario, server.port, plan.warmup_seconds)
-        warm = server.memory_bytes()
-        with clients.beside(plan.client, scenario, server.port, seconds):
-            held = sum(one.connections for one in scenario.background if one.kind in ("idle", "slow"))
-            kept = server.memory_bytes() - warm
+        with clients.beside(plan.client, scenario, server.port, seconds, server.memory_bytes) as held:
             before, ticks_before = server.run_seconds(), server.cpu_seconds()
             found = clients.measure(plan.client, scenario, server.port, seconds)
             if found["requests"] == 0:
                 raise clients.Failed(f"{scenario.file}: not one request was answered under {name}")
             used = server.run_seconds() - before
             user, system = (now - then for now, then in zip(server.cpu_seconds(), ticks_before, strict=True))
-            memory = {"rss_bytes": server.memory_bytes("Rss"), "pss_bytes": server.memory_bytes()}
+            memory: dict[str, Any] = {"rss_bytes": server.memory_bytes("Rss"), "pss_bytes": server.memory_bytes()}
         share = used / max(found["seconds"], 1e-9) / len(plan.server_cpus)
         if not scenario.is_open_loop and share > clients.BUSY_SHARE:
             found["client_limited"] = False  # the server was at its limit too
@@ -149,7 +146,10 @@ def measure(plan: Plan, scenario: Scenario, name: str) -> dict[str, Any]:
         each_us = used * 1e6 / found["requests"] if known else None
         found["cpu_us_per_request"] = each_us
         found["user_us_per_request"] = each_us and each_us * user / max(user + system, 1e-9)
-        found["memory"] = {**memory, "bytes_per_connection": kept / held if held else None}
+        (_, warm), (connections, full) = held[0], held[-1]
+        memory["bytes_per_connection"] = (full - warm) / connections if connections else None
+        memory["by_connections"] = held if connections else []
+        found["memory"] = memory
         found["scheduler"] = scheduler_figures(plan, server) if name not in PEERS else None
     finally:
         server.stop()

@@ -50,6 +50,11 @@ class Scenario:
     def is_open_loop(self) -> bool:
         return self.rate_per_s is not None
 
+    @property
+    def connections_max(self) -> int:
+        """At once, as the server sees them."""
+        return self.connections + sum(one.connections for one in self.background)
+
     def settings(self, duration_s: int) -> dict[str, Any]:
         return {
             "connections": self.connections,

@@ -39,6 +39,7 @@ def server(name: str, *, rate: float = 100_000, p99: float = 1.0, cpu: float | N
                 "rss_bytes": more.get("rss_mib", 10) * MIB * factor,
                 "pss_bytes": more.get("rss_mib", 10) * MIB,
                 "bytes_per_connection": more.get("connection_bytes"),
+                "by_connections": by_connections(more.get("connection_bytes"), factor),
             },
             "scheduler": more.get("scheduler"),
             "timeline": timeline(p99 * factor) if more.get("timed") else [],
@@ -54,6 +55,10 @@ def timeline(p99_ms: float) -> list[dict[str, float]]:
     return [
         {"second": place * 0.25, "requests": 500, "p99_ms": p99_ms if 4 <= place < 16 else 0.2} for place in range(20)
     ]
+
+
+def by_connections(each: int | None, factor: float) -> list[list[float]]:
+    return [[held, 5 * MIB + held * each * factor] for held in range(0, 5001, 1000)] if each else []
 
 
 def scenario(name: str, *servers: dict[str, Any], **settings: Any) -> dict[str, Any]:
@@ -102,7 +107,7 @@ WARNING = "event loop of worker 1 is frozen: the handler of route /cpu has been 
 
 
 def example(complete: bool = True) -> dict[str, Any]:
-    found = results(plaintext(), hog(), complete=complete)
+    found = results(plaintext(), hog(), idle(), complete=complete)
     advice.advise(found)
     return found
 
@@ -128,6 +133,17 @@ def hog() -> dict[str, Any]:
         wide("node", 1990, 315, None, rss_mib=140, timed=True, errors=2),
         rate_per_s=2000,
         background=[{"kind": "cpu", "connections": 16, "path": "/cpu?us=20000"}],
+    )
+
+
+def idle() -> dict[str, Any]:
+    return scenario(
+        "idle",
+        wide("event_loop", 1000, 0.5, 9, connection_bytes=490, rss_mib=8, timed=True),
+        wide("fiber", 1000, 0.6, 9.1, connection_bytes=640, rss_mib=12, timed=True),
+        wide("nginx", 1000, 0.6, 9.3, connection_bytes=900, rss_mib=9, timed=True),
+        rate_per_s=1000,
+        background=[{"kind": "idle", "connections": 5000, "path": "/plaintext"}],
     )
 
 

@@ -95,7 +95,7 @@ class PageTest(unittest.TestCase):
         found = page(made_up.example())
         canvases = found.all("canvas")
         self.assertEqual([one["data-chart"] for one in canvases], [str(one) for one in range(len(found.charts()))])
-        self.assertEqual(len(canvases), 10)
+        self.assertEqual(len(canvases), 17)
         self.assertTrue(all(one["role"] == "img" and one["aria-label"] for one in canvases))
         for figure in re.findall(r"<figure.*?</figure>", report.html(made_up.example()), re.DOTALL):
             self.assertIn("<tbody><tr>", figure)
@@ -103,7 +103,7 @@ class PageTest(unittest.TestCase):
     def test_each_scenario_of_the_overview_leads_to_its_section(self) -> None:
         found = page(made_up.example())
         sections = {one["id"] for one in found.all("section") if "id" in one}
-        self.assertEqual([one["href"] for one in found.all("a")], ["#scenario-0", "#scenario-1"])
+        self.assertEqual([one["href"] for one in found.all("a")], ["#scenario-0", "#scenario-1", "#scenario-2"])
         self.assertLessEqual({"scenario-0", "scenario-1"}, sections)
 
     def test_shows_how_far_rounds_lie_apart(self) -> None:
@@ -250,7 +250,14 @@ class ChartsTest(unittest.TestCase):
         rounds = [{"timeline": [{"second": 0.0, "p99_ms": 1.0}, {"second": 0.5, "p99_ms": 3.0}]}, {"timeline": []}]
         rounds.append({"timeline": [{"second": 0.5, "p99_ms": 5.0}, {"second": 1.0, "p99_ms": None}]})
         made = charts.timeline([{"name": "fiber", "rounds": rounds}])
+        self.assertEqual(made.rows[1][1].text, "4.00")
         self.assertEqual(made.series[0]["points"], [[0.0, 1.0, 1.0, 1.0], [0.5, 4.0, 3.0, 5.0]])
+
+    def test_memory_is_drawn_against_the_connections_that_were_held(self) -> None:
+        rounds = [{"memory": {"by_connections": [[0, 2**20], [1000, size * 2**20]]}} for size in (2, 3, 4)]
+        made = charts.connections([{"name": "fiber", "rounds": [*rounds, {"memory": {"by_connections": [[5], 7]}}]}])
+        self.assertEqual(made.series[0]["points"], [[0.0, 1.0, 1.0, 1.0], [1000.0, 3.0, 2.0, 4.0]])
+        self.assertEqual([(row[0].text, row[1].text) for row in made.rows], [("0", "1.00"), ("1,000", "3.00")])
 
 
 class CommandTest(unittest.TestCase):

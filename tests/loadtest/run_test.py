@@ -19,6 +19,7 @@ from workload import rounds, scenario
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("SPINDLE_BUILD", ROOT / "build/dev")).resolve()
 CLOSED = 'title = "closed"\nconnections = 4\n[[route]]\npath = "/plaintext"\n[[route]]\npath = "/json"\nweight = 2\n'
+IDLE = '[[background]]\nkind = "idle"\nconnections = {}\n'
 OPEN = (
     'title = "open"\nconnections = 2\nrate_per_s = 50\n[[route]]\npath = "/plaintext"\n'
     '[[background]]\nkind = "block"\npath = "/block?ms=300"\nconnections = 1\n'
@@ -74,7 +75,7 @@ class Running(unittest.TestCase):
         return json.loads((self.folder / "out/result.json").read_text())
 
     def test_both_backends_are_measured_and_reported(self):
-        told = self.run_it(CLOSED, OPEN)
+        told = self.run_it(CLOSED + IDLE.format(7), OPEN)
         self.assertEqual(told.returncode, 0, told.stderr)
         found = self.result()
         self.assertTrue(found["complete"])
@@ -89,6 +90,8 @@ class Running(unittest.TestCase):
                 self.assertEqual(sum(measured["errors"].values()), 0)
         closed, at_a_rate = found["scenarios"]
         self.assertGreater(closed["servers"][0]["rounds"][0]["cpu_us_per_request"], 0)
+        held = [held for held, _ in closed["servers"][0]["rounds"][0]["memory"]["by_connections"]]
+        self.assertEqual(held, [0, 1, 2, 4, 5, 7])
         self.assertTrue(at_a_rate["servers"][0]["rounds"][0]["timeline"])
         p99 = {one["name"]: one["summary"]["p99_ms"]["median"] for one in at_a_rate["servers"]}
         self.assertGreater(p99["event_loop"], 250, "a frozen loop does not show")
@@ -127,6 +130,9 @@ class Running(unittest.TestCase):
 
     def test_mistakes_and_missing_programs_have_exit_codes_of_their_own(self):
         self.assertEqual(self.run_it("title = 3\n").returncode, 2)
+        told = self.run_it(CLOSED + IDLE.format(10**9))
+        self.assertEqual(told.returncode, 2)
+        self.assertIn("s0.toml: 1000000004 connections at once", told.stderr)
         self.assertEqual(self.run_it(CLOSED + 'method = "FETHC"\n').returncode, 2)
         self.assertEqual(self.run_it(CLOSED, extra=("--peers", "apache")).returncode, 2)
         for option in ("--rounds", "--seconds"):
