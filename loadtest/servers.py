@@ -179,7 +179,8 @@ def start_limit(folder: Path, *, cpus: str = "", how: str = "call") -> Server:
 def start_nginx(folder: Path, *, cpus: str = "", header_timeout: str = "60s") -> Server | None:
     binary = shutil.which("nginx")
     if binary is None:
-        return missing("nginx")
+        missing("nginx")
+        return None
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -202,7 +203,8 @@ def start_go(folder: Path, *, workers: int = 1, cpus: str = "") -> Server | None
 def start_node(folder: Path, *, workers: int = 1, cpus: str = "") -> Server | None:
     binary = shutil.which("node")
     if binary is None:
-        return missing("node")
+        missing("node")
+        return None
     command = [binary, str(HERE / "peers/node/server.js"), str(workers)]
     return Server("Node", command, folder, cpus).wait_for_announcement()
 
@@ -211,7 +213,8 @@ def build_go(package: str) -> Path | None:
     """Standard library only, so no network; a second call finds everything in its cache."""
     go = shutil.which("go")
     if go is None:
-        return missing("go")
+        missing("go")
+        return None
     binary = BUILD / f"peers/go_{package}"
     env = {"GOFLAGS": "-mod=mod", "GOPROXY": "off", "CGO_ENABLED": "0", "GOTOOLCHAIN": "local"}
     env["GOCACHE"] = str(BUILD / "peers/go_cache")

@@ -99,14 +99,20 @@ def _made(kind: Any, path: Path, section: str, table: dict[str, Any], **given: A
         if key not in known:
             raise Mistake(f"{where}has no key {key}: {_hint(key, known)}")
         wanted = known[key].type
-        base = {str: str, int: int, bool: bool}.get(wanted, int)
-        if not isinstance(value, base) or (base is int and (isinstance(value, bool) or value < 0)):
+        base = wanted if wanted in (str, bool) else int
+        if not _fits(value, base):
             raise Mistake(f"{where}{key} is {_said(base)}, not {value!r}")
     try:
         return kind(**given, **table)
     except TypeError as error:
         missing = str(error).rpartition(": ")[2]
         raise Mistake(f"{where}lacks {missing}") from error
+
+
+def _fits(value: Any, kind: type) -> bool:
+    if kind is not int:
+        return isinstance(value, kind)
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _said(kind: type) -> str:

@@ -79,9 +79,9 @@ class Running(unittest.TestCase):
         self.assertEqual(told.returncode, 0, told.stderr)
         found = self.result()
         self.assertTrue(found["complete"])
-        for scenario in found["scenarios"]:
-            self.assertEqual({one["name"] for one in scenario["servers"]}, {"event_loop", "fiber"})
-            for server in scenario["servers"]:
+        for entry in found["scenarios"]:
+            self.assertEqual({one["name"] for one in entry["servers"]}, {"event_loop", "fiber"})
+            for server in entry["servers"]:
                 (measured,) = server["rounds"]
                 self.assertGreater(measured["requests"], 40)
                 self.assertGreater(measured["latency_ms"]["p99"], 0)
