@@ -213,7 +213,7 @@ def connections(servers: list[dict[str, Any]]) -> Chart:
         "connections",
         "lines",
         "Memory against connections, MiB",
-        "Connections held open; what processes share counts once. Line: median of the rounds. Band: lowest to highest round.",
+        "What processes share counts once. Line: median of the rounds. Band: lowest to highest round.",
         "MiB",
         series,
         ["held open", *(str(one["name"]) for one in series)],

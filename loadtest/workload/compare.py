@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What changed between two results, beyond what the rounds of each differ among themselves.
 
-A single round does not tell how far rounds lie apart. Its changes are told with that doubt, and none of them is called a
-regression unless it is beyond a bound that was asked for: whoever names a bound for single rounds knows the noise.
+A single round does not tell how far rounds lie apart. Its changes are told with that doubt, and none of them is called
+a regression unless it is beyond a bound that was asked for: whoever names a bound for single rounds knows the noise.
 """
 
 import math

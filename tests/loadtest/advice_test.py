@@ -131,7 +131,8 @@ class AllScenarios(unittest.TestCase):
             self.assertIn("The scenarios disagree: event_loop for", found["margin"])
 
     def test_scenarios_without_a_difference_have_no_say(self):
-        cheap = scenario("cheap", server("event_loop", cpu=7, spread=(1, 1, 1)), server("fiber", cpu=7.141, spread=(1, 1, 1)))
+        even = (1, 1, 1)
+        cheap = scenario("cheap", server("event_loop", cpu=7, spread=even), server("fiber", cpu=7.141, spread=even))
         same = [scenario(f"same {n}", server("event_loop"), server("fiber")) for n in range(3)]
         found = self.overall(cheap, *same)
         self.assertEqual(found["verdict"], "event_loop")

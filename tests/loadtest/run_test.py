@@ -25,7 +25,8 @@ OPEN = (
     '[[background]]\nkind = "block"\npath = "/block?ms=300"\nconnections = 1\n'
 )
 # Bodies that a socket does not take at once, behind a loop that stands still.
-UPLOADS = OPEN.replace("[[background]]", '[[route]]\nmethod = "POST"\npath = "/echo"\nbody_bytes = 300000\n[[background]]')
+UPLOAD = '[[route]]\nmethod = "POST"\npath = "/echo"\nbody_bytes = 300000\n'
+UPLOADS = OPEN.replace("rate_per_s = 50", "rate_per_s = 10").replace("[[background]]", UPLOAD + "[[background]]")
 MISSING = 'title = "missing"\nconnections = 1\n[[route]]\npath = "/not_there"\n'
 
 
@@ -98,7 +99,7 @@ class Running(unittest.TestCase):
         self.assertTrue((self.folder / "out/report.html").read_text().lower().startswith("<!doctype html>"))
 
     def test_bodies_are_sent_at_a_fixed_rate(self):
-        told = self.run_it(UPLOADS.replace("rate_per_s = 50", "rate_per_s = 10"))
+        told = self.run_it(UPLOADS)
         self.assertEqual(told.returncode, 0, told.stderr)
         for server in self.result()["scenarios"][0]["servers"]:
             (measured,) = server["rounds"]
