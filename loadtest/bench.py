@@ -24,6 +24,7 @@ import isolation
 import throughput
 from servers import BUILD, make_site
 from table import Report
+from workload import arguments
 
 SCENARIOS = {
     "plaintext": throughput.plaintext,
@@ -38,15 +39,16 @@ SCENARIOS = {
     "fibers": fibers.run,
 }
 
-def arguments() -> argparse.Namespace:
+
+def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-k", default="", help="only scenarios with this in their name")
     parser.add_argument("--record", action="store_true", help="write each table to results/SCENARIO.txt too")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=4, help="of one measurement")
-    parser.add_argument("--connections", type=int, default=64, help="of plaintext, pipelined and file")
+    parser.add_argument("--rounds", type=arguments.count, default=5)
+    parser.add_argument("--seconds", type=arguments.count, default=4, help="of one measurement")
+    parser.add_argument("--connections", type=arguments.count, default=64, help="of plaintext, pipelined and file")
     parser.add_argument("--load", default="", help="isolation, attack: only loads with this in their name")
-    parser.add_argument("--parked", type=int, default=1_000_000, help="fibers: how many are parked at once")
+    parser.add_argument("--parked", type=arguments.count, default=1_000_000, help="fibers: how many are parked at once")
     parser.add_argument("--server-cpu", type=int, default=0, help="where a scenario gives the server one CPU")
     parser.add_argument("--client-cpu", type=int, default=1)
     parser.add_argument("--spindle", type=Path, default=BUILD / "release/server/spindle")
@@ -57,7 +59,7 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> None:
-    options = arguments()
+    options = parse()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     for name, scenario in SCENARIOS.items():

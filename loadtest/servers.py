@@ -15,7 +15,7 @@ HERE = Path(__file__).resolve().parent
 BUILD = HERE.parent / "build"
 TICK = 1 / os.sysconf("SC_CLK_TCK")
 BACKENDS = ("event_loop", "fiber")
-FILES = {"1k.txt": 1 << 10, "100k.txt": 100 << 10, "10m.txt": 10 << 20}
+FILES = {"1k.txt": 1 << 10, "4k.txt": 4 << 10, "16k.txt": 16 << 10, "100k.txt": 100 << 10, "10m.txt": 10 << 20}
 
 
 class Server:
@@ -124,12 +124,19 @@ def fill(template: str, folder: Path, **values) -> Path:
     return path
 
 
-def start(name: str, spindle: Path, folder: Path, *, workers: int = 1, cpus: str = "", **spindles) -> Server | None:
-    """By how tables call it: a backend of Spindle, which gets `spindles` too, or a peer; None if that is not there."""
+def start(
+    name: str, spindle: Path, folder: Path, *, workers: int = 1, cpus: str = "", header_timeout: str = "", **spindles
+) -> Server | None:
+    """By how tables call it: a backend of Spindle, which gets `spindles` too, or a peer; None if that is not there.
+
+    `header_timeout`: of Spindle and nginx, where it is not their own default.
+    """
     if name in BACKENDS:
+        if header_timeout:
+            spindles["sets"] = [*spindles.get("sets", ()), f"timeouts.header={header_timeout}"]
         return start_spindle(spindle, name, folder, workers=workers, cpus=cpus, **spindles)
     if name == "nginx":
-        return start_nginx(folder, cpus=cpus)
+        return start_nginx(folder, cpus=cpus, header_timeout=header_timeout or "60s")
     if name == "limit":
         return start_limit(folder, cpus=cpus)
     peers = {"go": start_go, "node": start_node}
@@ -169,14 +176,16 @@ def start_limit(folder: Path, *, cpus: str = "", how: str = "call") -> Server:
     return Server("limit", [str(binary), how], folder, cpus).wait_for_announcement()
 
 
-def start_nginx(folder: Path, *, cpus: str = "") -> Server | None:
+def start_nginx(folder: Path, *, cpus: str = "", header_timeout: str = "60s") -> Server | None:
     binary = shutil.which("nginx")
     if binary is None:
-        return missing("nginx")
+        missing("nginx")
+        return None
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    config = fill("nginx.conf.in", folder, FOLDER=folder, PORT=port, SITE=folder / "site")
+    site = folder / "site"
+    config = fill("nginx.conf.in", folder, FOLDER=folder, PORT=port, SITE=site, HEADER_TIMEOUT=header_timeout)
     server = Server("nginx", [binary, "-p", str(folder), "-c", str(config)], folder, cpus)
     server.port = port
     wait_until_open(port)
@@ -194,7 +203,8 @@ def start_go(folder: Path, *, workers: int = 1, cpus: str = "") -> Server | None
 def start_node(folder: Path, *, workers: int = 1, cpus: str = "") -> Server | None:
     binary = shutil.which("node")
     if binary is None:
-        return missing("node")
+        missing("node")
+        return None
     command = [binary, str(HERE / "peers/node/server.js"), str(workers)]
     return Server("Node", command, folder, cpus).wait_for_announcement()
 
@@ -203,7 +213,8 @@ def build_go(package: str) -> Path | None:
     """Standard library only, so no network; a second call finds everything in its cache."""
     go = shutil.which("go")
     if go is None:
-        return missing("go")
+        missing("go")
+        return None
     binary = BUILD / f"peers/go_{package}"
     env = {"GOFLAGS": "-mod=mod", "GOPROXY": "off", "CGO_ENABLED": "0", "GOTOOLCHAIN": "local"}
     env["GOCACHE"] = str(BUILD / "peers/go_cache")

@@ -19,7 +19,7 @@ deps="$root/build/deps"
         zlib1g-dev libbrotli-dev libzstd-dev)
     test_packages=(python3 curl wrk gdb)
     bench_packages=(python3 wrk golang-go)
-    lint_packages=(clang-tidy-19 clang-format-19 shellcheck)
+    lint_packages=(clang-tidy-19 clang-format-19 shellcheck mypy)
     model_packages=(spin gcc)
     fuzz_packages=(clang-19 libclang-rt-19-dev)
 }

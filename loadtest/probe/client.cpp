@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include <arpa/inet.h>
@@ -18,6 +19,9 @@
 
 namespace probe {
 namespace {
+
+constexpr std::size_t kStatusAt = std::string_view("HTTP/1.1 ").size();
+constexpr std::size_t kStatusEnd = kStatusAt + 3;
 
 sockaddr_in address_of(std::uint32_t host, std::uint16_t port) {
     sockaddr_in address{};
@@ -33,17 +37,21 @@ void set_option(int descriptor, int level, int name, int value) {
 
 char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
 
-std::size_t content_length(std::string_view head) {
-    constexpr std::string_view kName = "\r\nContent-Length:";
+/// What stands in the first field of that name, which is "\r\nName:"; nothing if there is none.
+std::optional<std::string_view> field(std::string_view head, std::string_view name) {
     for (std::size_t at = head.find("\r\n"); at != head.npos; at = head.find("\r\n", at + 2)) {
-        const std::string_view line = head.substr(at);
-        if (!std::ranges::equal(line.substr(0, kName.size()), kName, {}, lower, lower)) continue;
-        const std::string_view value = line.substr(line.find_first_not_of(' ', kName.size()));
-        std::size_t length = 0;
-        std::from_chars(value.data(), value.data() + value.size(), length);
-        return length;
+        const std::string_view line = head.substr(at, head.find("\r\n", at + 2) - at);
+        if (!std::ranges::equal(line.substr(0, name.size()), name, {}, lower, lower)) continue;
+        return line.substr(std::min(line.find_first_not_of(' ', name.size()), line.size()));
     }
-    fail("a response has no Content-Length");
+    return std::nullopt;
+}
+
+std::size_t number(std::string_view text, int base) {
+    std::size_t value = 0;
+    if (std::from_chars(text.data(), text.data() + text.size(), value, base).ec != std::errc{})
+        fail("a length of a response is no number");
+    return value;
 }
 
 }  // namespace
@@ -53,13 +61,17 @@ void fail(const char* what) {
     std::exit(1);
 }
 
-std::string request_for(std::string_view path) {
-    return "GET " + std::string(path) + " HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
+std::string request_for(std::string_view path, std::string_view method, std::size_t body_bytes) {
+    std::string request = std::string(method) + " " + std::string(path) + " HTTP/1.1\r\nHost: 127.0.0.1\r\n";
+    if (method != "GET" || body_bytes != 0) request += "Content-Length: " + std::to_string(body_bytes) + "\r\n";
+    return request + "\r\n" + std::string(body_bytes, 'x');
 }
 
 Client::Client(Client&& other) noexcept
     : descriptor_(std::exchange(other.descriptor_, -1)),
+      unsent_(std::move(other.unsent_)),
       status_(other.status_),
+      chunks_follow_(other.chunks_follow_),
       body_bytes_left_(other.body_bytes_left_),
       length_(other.length_),
       buffer_(other.buffer_) {}
@@ -88,9 +100,16 @@ void Client::set_non_blocking() const {
     if (::fcntl(descriptor_, F_SETFL, O_NONBLOCK) != 0) fail("fcntl");
 }
 
-void Client::send(std::string_view request) const {
-    if (::send(descriptor_, request.data(), request.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(request.size()))
-        fail("send");
+void Client::send(std::string_view request) {
+    const bool waits = has_unsent();
+    unsent_ += request;
+    if (!waits) send_rest();
+}
+
+void Client::send_rest() {
+    const ssize_t sent = ::send(descriptor_, unsent_.data(), unsent_.size(), MSG_NOSIGNAL);
+    if (sent < 0 && errno != EAGAIN && errno != EINTR) fail("send");
+    unsent_.erase(0, static_cast<std::size_t>(std::max<ssize_t>(sent, 0)));
 }
 
 void Client::receive() {
@@ -102,19 +121,42 @@ void Client::receive() {
 }
 
 int Client::next_response() {
-    if (status_ == 0) {
-        const std::string_view all(buffer_.data(), length_);
-        const std::size_t head = all.find("\r\n\r\n");
-        if (head == all.npos) return 0;
-        constexpr std::size_t kStatusAt = std::string_view("HTTP/1.1 ").size();
-        std::from_chars(all.data() + kStatusAt, all.data() + kStatusAt + 3, status_);
-        body_bytes_left_ = content_length(all.substr(0, head));
-        drop(head + 4);
+    if (status_ == 0 && !take_head()) return 0;
+    while (true) {
+        const std::size_t there = std::min(length_, body_bytes_left_);
+        body_bytes_left_ -= there;
+        drop(there);
+        if (body_bytes_left_ != 0) return 0;
+        if (!chunks_follow_) return std::exchange(status_, 0);
+        if (!take_chunk_head()) return 0;
     }
-    const std::size_t there = std::min(length_, body_bytes_left_);
-    body_bytes_left_ -= there;
-    drop(there);
-    return body_bytes_left_ == 0 ? std::exchange(status_, 0) : 0;
+}
+
+bool Client::take_head() {
+    const std::string_view all(buffer_.data(), length_);
+    const std::size_t end = all.find("\r\n\r\n");
+    if (end == all.npos) return false;
+    const std::string_view head = all.substr(0, end);
+    if (head.size() < kStatusEnd) fail("what came is no response");
+    status_ = static_cast<int>(number(head.substr(kStatusAt, kStatusEnd - kStatusAt), 10));
+    chunks_follow_ = field(head, "\r\nTransfer-Encoding:") == "chunked";
+    const auto length = field(head, "\r\nContent-Length:");
+    if (!chunks_follow_ && !length) fail("a response has neither Content-Length nor chunks");
+    body_bytes_left_ = chunks_follow_ ? 0 : number(*length, 10);
+    drop(end + 4);
+    return true;
+}
+
+/// The last one is empty: a line end is all that follows.
+bool Client::take_chunk_head() {
+    const std::string_view all(buffer_.data(), length_);
+    const std::size_t end = all.find("\r\n");
+    if (end == all.npos) return false;
+    const std::size_t size = number(all.substr(0, end), 16);
+    chunks_follow_ = size != 0;
+    body_bytes_left_ = size + 2;
+    drop(end + 2);
+    return true;
 }
 
 void Client::drop(std::size_t bytes) {

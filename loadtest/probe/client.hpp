@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One keep-alive connection, and as much of HTTP as measuring needs: a response is a status and
-// Content-Length bytes; responses come in the order of the requests. Whatever else a server does ends the program, since then
-// nothing that it measures means anything.
+// One keep-alive connection, and as much of HTTP as measuring needs: a response is a status and Content-Length bytes, or
+// chunks without trailers; responses come in the order of the requests. Whatever else a server does ends the program,
+// since then nothing that it measures means anything.
 #pragma once
 
 #include <array>
@@ -16,8 +16,9 @@ namespace probe {
 /// Prints to standard error why, and exits with 1.
 [[noreturn]] void fail(const char* what);
 
-/// A whole GET, ready to be sent again and again.
-[[nodiscard]] std::string request_for(std::string_view path);
+/// A whole request, ready to be sent again and again.
+[[nodiscard]] std::string request_for(std::string_view path, std::string_view method = "GET",
+                                      std::size_t body_bytes = 0);
 
 class Client {
   public:
@@ -31,8 +32,11 @@ class Client {
     void connect(std::uint16_t port, std::uint32_t source = 0);
     void set_non_blocking() const;
 
-    /// The request must fit into an empty socket buffer.
-    void send(std::string_view request) const;
+    /// In non-blocking mode what the socket does not take is kept, behind what was kept before: whoever sees
+    /// has_unsent() calls send_rest() when the socket can be written to.
+    void send(std::string_view request);
+    void send_rest();
+    [[nodiscard]] bool has_unsent() const noexcept { return !unsent_.empty(); }
 
     /// One read, which waits in blocking mode.
     void receive();
@@ -43,11 +47,15 @@ class Client {
     [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
 
   private:
+    [[nodiscard]] bool take_head();
+    [[nodiscard]] bool take_chunk_head();
     void drop(std::size_t bytes);
 
     int descriptor_ = -1;
-    int status_ = 0;  ///< of the response whose head is there and whose body is not; else 0
-    std::size_t body_bytes_left_ = 0;
+    std::string unsent_;
+    int status_ = 0;                   ///< of the response whose head is there and whose body is not; else 0
+    bool chunks_follow_ = false;       ///< after what is left of this one
+    std::size_t body_bytes_left_ = 0;  ///< of the body, or of a chunk with its line end
     std::size_t length_ = 0;
     std::array<char, 1024> buffer_;
 };

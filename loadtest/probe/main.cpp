@@ -5,7 +5,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <arpa/inet.h>
@@ -18,11 +20,11 @@ namespace {
 
 constexpr const char* kUsage =
     "usage: spindle_probe measure --port P [--rate N] [--connections N] [--seconds S] [--from ADDRESS]\n"
-    "                     [--path PATH ...] [--log FILE] [--load PATH --load-connections N]\n"
+    "                     [--request METHOD PATH BODY_BYTES ...] [--log FILE] [--load PATH --load-connections N]\n"
     "       spindle_probe hold --port P [--port P ...] --connections N [--path PATH] [--from ADDRESS]\n"
     "                     [--addresses N] [--unanswered]\n"
     "       spindle_probe closed --port P --connections N [--path PATH] [--seconds S]\n"
-    "measure: open-loop latency of paths in turn (/plaintext) beside a load, for a while\n"
+    "measure: open-loop latency of requests in turn (GET /plaintext) beside a load, for a while\n"
     "hold: opens connections, asks once on each, keeps them until standard input ends\n"
     "closed: opens connections, waits for a byte on standard input, asks on each again and again\n";
 
@@ -57,6 +59,11 @@ class Arguments {
         if (::inet_aton(text(), &address) == 0) usage();
         return ntohl(address.s_addr);
     }
+    std::string request() {
+        const char* method = text();
+        const char* path = text();
+        return probe::request_for(path, method, number());
+    }
 
   private:
     char** at_;
@@ -65,21 +72,21 @@ class Arguments {
 
 void run_measure(Arguments arguments) {
     probe::MeasureOptions options;
-    std::vector<std::string> paths;
+    std::vector<std::string> requests;
     for (std::string_view name; arguments.next(name);) {
         if (name == "--port") options.port = arguments.port();
         else if (name == "--from") options.source = arguments.address();
         else if (name == "--rate") options.rate = std::max(1U, arguments.number());
         else if (name == "--connections") options.connections = std::max(1U, arguments.number());
         else if (name == "--seconds") options.duration = arguments.number() * probe::kSecond;
-        else if (name == "--path") paths.emplace_back(arguments.text());
+        else if (name == "--request") requests.push_back(arguments.request());
         else if (name == "--log") options.log_path = arguments.text();
         else if (name == "--load") options.load_path = arguments.text();
         else if (name == "--load-connections") options.load_connections = arguments.number();
         else usage();
     }
     if (options.port == 0 || options.load_path.empty() != (options.load_connections == 0)) usage();
-    if (!paths.empty()) options.paths = paths;
+    if (!requests.empty()) options.requests = std::move(requests);
     probe::measure(options);
 }
 

@@ -26,7 +26,6 @@ class Measurement {
   public:
     explicit Measurement(const MeasureOptions& options)
         : options_(options), load_request_(request_for(options.load_path)), epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
-        for (const std::string& path : options.paths) probe_requests_.push_back(request_for(path));
         probes_.reserve(options.connections);  // addresses of clients are registered: no growth later
         loads_.reserve(options.load_connections);
         for (unsigned i = 0; i < options.connections; ++i) open_probe(i);
@@ -42,7 +41,7 @@ class Measurement {
 
     void run() {
         const Nanoseconds load_start = now();
-        for (Flow& load : loads_) load.client.send(load_request_);
+        for (Flow& load : loads_) send(load, load_request_);
         start_ = load_start + (loads_.empty() ? 0 : options_.lead);
         const Nanoseconds end = start_ + options_.duration;
         for (Nanoseconds time = now(); time < end; time = now()) {
@@ -63,8 +62,27 @@ class Measurement {
     void open(Flow& flow) {
         flow.client.connect(options_.port, options_.source);
         flow.client.set_non_blocking();
-        epoll_event event{.events = EPOLLIN, .data = {.ptr = &flow}};
-        if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, flow.client.descriptor(), &event) != 0) fail("epoll_ctl");
+        watch(flow, EPOLL_CTL_ADD);
+    }
+
+    void watch(Flow& flow, int operation) {
+        const std::uint32_t to_write = flow.client.has_unsent() ? EPOLLOUT : 0U;
+        epoll_event event{.events = EPOLLIN | to_write, .data = {.ptr = &flow}};
+        if (::epoll_ctl(epoll_, operation, flow.client.descriptor(), &event) != 0) fail("epoll_ctl");
+    }
+
+    void send(Flow& flow, const std::string& request) {
+        const bool waited = flow.client.has_unsent();
+        flow.client.send(request);
+        if (flow.client.has_unsent() != waited) watch(flow, EPOLL_CTL_MOD);
+    }
+
+    void take_events(Flow& flow, std::uint32_t events) {
+        if ((events & EPOLLOUT) != 0) {
+            flow.client.send_rest();
+            if (!flow.client.has_unsent()) watch(flow, EPOLL_CTL_MOD);
+        }
+        flow.client.receive();
     }
 
     /// Asks once, so that accepting and first-use costs are not measured.
@@ -73,17 +91,17 @@ class Measurement {
         flow.number = number;
         flow.is_probe = true;
         open(flow);
-        flow.client.send(request(number));
+        send(flow, request(number));
         epoll_event event{};
         while (true) {
             if (::epoll_wait(epoll_, &event, 1, -1) < 0 && errno != EINTR) fail("epoll_wait");
-            flow.client.receive();
+            take_events(flow, event.events);
             if (flow.client.next_response() != 0) return;
         }
     }
 
     [[nodiscard]] const std::string& request(std::uint64_t number) const {
-        return probe_requests_[number % probe_requests_.size()];
+        return options_.requests[number % options_.requests.size()];
     }
 
     [[nodiscard]] Nanoseconds due_at(std::uint64_t number) const {
@@ -92,7 +110,7 @@ class Measurement {
 
     void send_due(Nanoseconds time) {
         for (; due_at(next_) <= time; ++next_) {
-            probes_[next_ % probes_.size()].client.send(request(next_));
+            send(probes_[next_ % probes_.size()], request(next_));
             lateness_.push_back(time - due_at(next_));
         }
     }
@@ -103,8 +121,9 @@ class Measurement {
         const int count = ::epoll_pwait2(epoll_, events.data(), events.size(), timeout > 0 ? &wait : &kNow, nullptr);
         if (count < 0 && errno != EINTR) fail("epoll_pwait2");
         for (int i = 0; i < count; ++i) {
-            Flow& flow = *static_cast<Flow*>(events[static_cast<std::size_t>(i)].data.ptr);
-            flow.client.receive();
+            const epoll_event& event = events[static_cast<std::size_t>(i)];
+            Flow& flow = *static_cast<Flow*>(event.data.ptr);
+            take_events(flow, event.events);
             while (const int status = flow.client.next_response()) {
                 if (flow.is_probe) answered(flow, status);
                 else load_answered(flow, status);
@@ -128,7 +147,7 @@ class Measurement {
     void load_answered(Flow& flow, int status) {
         if (status == kOk) ++load_done_;
         else ++load_refused_;
-        flow.client.send(load_request_);
+        send(flow, load_request_);
     }
 
     void report(Nanoseconds end, Nanoseconds load_duration) {
@@ -150,7 +169,6 @@ class Measurement {
     static constexpr timespec kNow{};
 
     const MeasureOptions& options_;
-    std::vector<std::string> probe_requests_;
     const std::string load_request_;
     const int epoll_;
     std::vector<Flow> probes_;

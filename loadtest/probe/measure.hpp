@@ -5,9 +5,10 @@
 //
 // The probe asks at a fixed rate whatever the server does: request k is due at start + k / rate on
 // connection k mod connections (pipelined behind what that connection still waits for), and its latency
-// counts from when it was *due*. What is not answered at the end counts with its age. So a server that freezes for a second is seen by 1 s x rate requests, and
-// not by the one that a closed loop would have sent. h2load --rps is no such loop: it holds back what is due while a
-// connection waits, and counts from when it sends.
+// counts from when it was *due*, also while a body waits for room in the socket. What is not answered at the end counts
+// with its age. So a server that freezes for a second is seen by 1 s x rate requests, and not by the one that a closed
+// loop would have sent. h2load --rps is no such loop: it holds back what is due while a connection waits, and counts
+// from when it sends.
 //
 // The load keeps one request under way on each of its connections, and counts the answers.
 #pragma once
@@ -16,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "loadtest/probe/client.hpp"
 #include "loadtest/probe/clock.hpp"
 
 namespace probe {
@@ -26,7 +28,7 @@ struct MeasureOptions {
     unsigned rate = 2000;      ///< requests a second of the probe
     unsigned connections = 32;
     Nanoseconds duration = 5 * kSecond;
-    std::vector<std::string> paths{"/plaintext"};  ///< asked for in turn
+    std::vector<std::string> requests{request_for("/plaintext")};  ///< sent in turn
     std::string log_path;            ///< a file with a line a request, "due latency status" in us; empty: none
     Nanoseconds lead = kSecond / 2;  ///< the load alone, before the probe begins
     std::string load_path;           ///< empty: no load

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which backend for what was measured, by how much, why, and what would change the answer.
 
-What counts, in this order: requests that fail; requests that wait because others hold the loop; CPU time a request;
-memory a connection; throughput. A difference counts only if all rounds have it.
+What counts, in this order (GRAVITY): requests that fail; requests that wait because others hold the loop; CPU time a
+request; memory a connection; throughput. A difference counts only if all rounds have it. What is graver in one scenario
+outweighs what is less so in any number of others; among equals the sum of what is saved decides, not how many they are.
 """
 
 import statistics
@@ -15,6 +16,14 @@ RARELY_FROZEN_MS = 20.0  # of a p99.9
 FROZEN_RATIO = 3.0
 NOISE = 0.02  # a ratio that comes nearer to 1 in any round is none
 MEMORY_NOISE = 0.05
+GRAVITY = {  # what decides, by its key in the result
+    "errors": "requests that fail",
+    "freezes": "requests that wait for others",
+    "cpu": "CPU time a request",
+    "memory": "memory a connection",
+    "throughput": "time for as many requests",
+}
+SEEN = ("errors", "freezes")  # by users, whom no saving makes up for it
 ROUNDS_MIN = 3  # with fewer, it is likely that all agree by chance
 
 Advice = dict[str, Any]
@@ -42,14 +51,17 @@ def of_scenario(scenario: dict[str, Any]) -> Advice:
     return add_doubts(found, servers)
 
 
-def advice(verdict: str, margin: str, reasons: list[str], would_change: list[str], decides: bool = False) -> Advice:
-    """`decides`: no saving in another scenario makes up for it."""
+def advice(
+    verdict: str, margin: str, reasons: list[str], would_change: list[str], by: str = "", saved: float = 0.0
+) -> Advice:
+    """`by`: what decides, of GRAVITY; `saved`: which share of it."""
     return {
         "verdict": verdict,
         "margin": margin,
         "reasons": reasons,
         "would_change": would_change,
-        "decides": decides,
+        "by": by,
+        "saved": saved,
     }
 
 
@@ -64,7 +76,7 @@ def by_errors(servers: dict[str, Any]) -> Advice | None:
         asked = statistics.median(one["requests"] for one in servers[other]["rounds"])
         if failed[name] == 0 and failed[other] > 0.01 * asked:
             margin = f"{failed[other]:.0f} requests of a round failed under {other}, none under {name}."
-            return advice(name, margin, [], ["The cause of these failures."], decides=True)
+            return advice(name, margin, [], ["The cause of these failures."], by="errors", saved=1.0)
     return None
 
 
@@ -100,7 +112,8 @@ def frozen(server: dict[str, Any], slow: str, percentile: str, found: dict[str, 
         reasons.append(f"{stalls:.0f} stalls were counted in a round.")
     changes = ["Without those routes, or with that work declared as blocking, what a request costs would decide."]
     times = found[slow]["median"] / max(found[quick]["median"], 1e-9)
-    return advice(quick, f"{percentile} is {times:.3g} times shorter under {quick}.", reasons, changes, decides=True)
+    margin = f"{percentile} is {times:.3g} times shorter under {quick}."
+    return advice(quick, margin, reasons, changes, by="freezes", saved=1 - 1 / times)
 
 
 def longest_run(server: dict[str, Any]) -> tuple[float, str]:
@@ -123,15 +136,16 @@ def by_cost(scenario: dict[str, Any], servers: dict[str, Any]) -> Advice | None:
     limited = any(one["client_limited"] for server in servers.values() for one in server["rounds"])
     if cost is not None or limited:
         rate = None  # what answers more at the same cost, or is held back by the client, was not the limit itself
-    for ratio, noise, what, figure in (
-        (cost, NOISE, "CPU time a request", "cpu_us_per_request"),
-        (memory, MEMORY_NOISE, "memory a connection", "bytes_per_connection"),
-        (inverse(rate), NOISE, "time for as many requests", None),
+    for ratio, noise, by, figure in (
+        (cost, NOISE, "cpu", "cpu_us_per_request"),
+        (memory, MEMORY_NOISE, "memory", "bytes_per_connection"),
+        (inverse(rate), NOISE, "throughput", None),
     ):
         better = "event_loop" if above(ratio, noise) else "fiber" if below(ratio, noise) else None
         if ratio is None or better is None:
             continue
         saved = 1 - 1 / ratio["median"] if better == "event_loop" else 1 - ratio["median"]
+        what = GRAVITY[by]
         margin = f"{saved:.1%} less {what} under {better}."
         reasons = [f"fiber/event_loop {ratio['median']:.3f} ({ratio['low']:.3f} to {ratio['high']:.3f}) in {what}."]
         if figure:
@@ -140,7 +154,8 @@ def by_cost(scenario: dict[str, Any], servers: dict[str, Any]) -> Advice | None:
         p99 = [servers[name]["summary"]["p99_ms"] for name in BACKENDS]
         if all(one is not None and one["high"] < FROZEN_MS for one in p99):
             reasons.append("p99 is short under both.")
-        return advice(better, margin, reasons, changes if better == "event_loop" else ["Handlers that do less."])
+        would_change = changes if better == "event_loop" else ["Handlers that do less."]
+        return advice(better, margin, reasons, would_change, by, saved)
     return None
 
 
@@ -190,20 +205,33 @@ def ms(spread: dict[str, float]) -> str:
 
 
 def overall(scenarios: list[dict[str, Any]]) -> Advice:
-    """A freeze decides, since no saved CPU time makes up for it; else what most scenarios say."""
-    verdicts = {name: [one for one in scenarios if one["advice"]["verdict"] == name] for name in BACKENDS}
-    deciding = {name: [one for one in found if one["advice"]["decides"]] for name, found in verdicts.items()}
-    chosen = next((name for name in BACKENDS if deciding[name] and not deciding[OTHER[name]]), None)
-    if chosen is None and not any(deciding.values()):
-        chosen = next((name for name in BACKENDS if len(verdicts[name]) > len(verdicts[OTHER[name]])), None)
+    """As one scenario is judged: by the gravest of what differs in any of them."""
+    speaking = [one for one in scenarios if one["advice"]["by"]]
     reasons = [f"{one['title']}: {one['advice']['verdict']}. {one['advice']['margin']}" for one in scenarios]
-    if chosen is None:
-        differ = any(verdicts.values())
-        margin = "The scenarios disagree." if differ else "No scenario differs by more than noise."
-        return {**advice("either", margin, reasons, ["Scenarios that are your own workload."]), "toml": ""}
-    first = (deciding[chosen] or verdicts[chosen])[0]["advice"]
-    against = [one for one in scenarios if one["advice"]["verdict"] == OTHER[chosen]]
-    changes = first["would_change"] + [
+    own = ["Scenarios that are your own workload."]
+    if not speaking:
+        return {**advice("either", "No scenario differs by more than noise.", reasons, own), "toml": ""}
+    by = min((one["advice"]["by"] for one in speaking), key=list(GRAVITY).index)
+    deciding = [one for one in speaking if one["advice"]["by"] == by]
+    saved = {
+        name: sum(one["advice"]["saved"] for one in deciding if one["advice"]["verdict"] == name) for name in BACKENDS
+    }
+    chosen = max(BACKENDS, key=lambda name: saved[name])
+    against = [one for one in speaking if one["advice"]["verdict"] != chosen]
+    voices = "; ".join(f"{name} for {titles(speaking, name)}" for name in BACKENDS)
+    disagree = f"The scenarios disagree: {voices}. " if against else ""
+    if saved[OTHER[chosen]] > 0 and (by in SEEN or saved[chosen] - saved[OTHER[chosen]] <= NOISE):
+        margin = f"{disagree}By {GRAVITY[by]} there is as much for either."
+        return {**advice("depends", margin, reasons, own), "toml": ""}
+    reasons.insert(0, f"{disagree}Decided by {GRAVITY[by]}{', which outweigh any saving' if by in SEEN else ''}.")
+    first = max((one for one in deciding if one not in against), key=lambda one: one["advice"]["saved"])
+    margin = f"{first['title']}: {first['advice']['margin']}"
+    changes = first["advice"]["would_change"] + [
         f"If {one['title']!r} is what you mostly serve: {one['advice']['margin']}" for one in against
     ]
-    return {**advice(chosen, first["margin"], reasons, changes), "toml": f'[concurrency]\nbackend = "{chosen}"'}
+    toml = f'[concurrency]\nbackend = "{chosen}"'
+    return {**advice(chosen, margin, reasons, changes, by, first["advice"]["saved"]), "toml": toml}
+
+
+def titles(scenarios: list[dict[str, Any]], verdict: str) -> str:
+    return ", ".join(repr(one["title"]) for one in scenarios if one["advice"]["verdict"] == verdict)

@@ -8,13 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from .figures import Cell, numbers, objects, part, plain, share, shown, size, spread
+from .figures import Cell, count, items, numbers, objects, part, plain, share, shown, size, spread
 
 # A server has the same colour, dash and mark in every chart. Others follow.
 ORDER = ("event_loop", "fiber", "nginx", "go", "node", "limit")
 COLOURS = 8
 PERCENTILES = (("p50", "p50_ms"), ("p90", "p90_ms"), ("p99", "p99_ms"), ("p99.9", "p999_ms"), ("max", "max_ms"))
 LIMITED = "†"
+MIB = 2**20
 
 
 @dataclass
@@ -44,7 +45,7 @@ def of_result(result: dict[str, Any]) -> list[Chart]:
 
 def of_scenario(scenario: dict[str, Any]) -> list[Chart]:
     servers = objects(scenario, "servers")
-    made = (kind(servers) for kind in (throughput, latency, distribution, timeline, cpu, memory))
+    made = (kind(servers) for kind in (throughput, latency, distribution, timeline, cpu, memory, connections))
     return [chart for chart in made if chart.series]
 
 
@@ -185,30 +186,10 @@ def over_rounds(found: list[float]) -> Cell:
 
 
 def timeline(servers: list[dict[str, Any]]) -> Chart:
-    """p99 of each slot of time, where one that was not measured in any round is left out."""
-    series = []
-    slots: dict[float, dict[int, list[float]]] = {}
-    for place, server in enumerate(servers):
-        for one in objects(server, "rounds"):
-            for slot in objects(one, "timeline"):
-                found = numbers([slot.get("second"), slot.get("p99_ms")])
-                if len(found) == 2 and found[1] > 0:
-                    slots.setdefault(round(found[0], 3), {}).setdefault(place, []).append(found[1])
-    seconds = sorted(slots)
-    shown_servers = []
-    for place, server in enumerate(servers):
-        points = [
-            [second, statistics.median(rounds), min(rounds), max(rounds)]
-            for second in seconds
-            if (rounds := slots[second].get(place))
-        ]
-        if points:
-            shown_servers.append(place)
-            series.append(look(servers, server) | {"points": points})
-    rows = [
-        [Cell(f"{second:g} s"), *(over_rounds(slots[second].get(place, [])) for place in shown_servers)]
-        for second in seconds
-    ]
+    def points(one: dict[str, Any]) -> list[list[Any]]:
+        return [[slot.get("second"), slot.get("p99_ms")] for slot in objects(one, "timeline")]
+
+    series, found = over_x(servers, points)
     return Chart(
         "timeline",
         "lines",
@@ -217,9 +198,50 @@ def timeline(servers: list[dict[str, Any]]) -> Chart:
         "ms",
         series,
         ["second", *(str(one["name"]) for one in series)],
-        rows,
+        [[Cell(f"{second:g} s"), *(over_rounds(column) for column in columns)] for second, columns in found],
         {"x": "seconds"},
     )
+
+
+def connections(servers: list[dict[str, Any]]) -> Chart:
+    def points(one: dict[str, Any]) -> list[list[Any]]:
+        measured = [numbers(pair) for pair in items(part(one, "memory"), "by_connections") if isinstance(pair, list)]
+        return [[pair[0], pair[1] / MIB] for pair in measured if len(pair) == 2]
+
+    series, found = over_x(servers, points)
+    return Chart(
+        "connections",
+        "lines",
+        "Memory against connections, MiB",
+        "What processes share counts once. Line: median of the rounds. Band: lowest to highest round.",
+        "MiB",
+        series,
+        ["held open", *(str(one["name"]) for one in series)],
+        [[Cell(count(held)), *(over_rounds(column) for column in columns)] for held, columns in found],
+        {"x": "connections"},
+    )
+
+
+def over_x(
+    servers: list[dict[str, Any]], points_of: Callable[[dict[str, Any]], list[list[Any]]]
+) -> tuple[list[dict[str, Any]], list[tuple[float, list[list[float]]]]]:
+    """-> a line a server, and by x what the rounds of each of them measured. What no round measured is left out."""
+    by_server = []
+    for server in servers:
+        found: dict[float, list[float]] = {}
+        for one in objects(server, "rounds"):
+            for point in map(numbers, points_of(one)):
+                if len(point) == 2 and point[1] > 0:
+                    found.setdefault(round(point[0], 3), []).append(point[1])
+        if found:
+            by_server.append((server, found))
+    series = [
+        look(servers, server)
+        | {"points": [[x, statistics.median(ys), min(ys), max(ys)] for x, ys in sorted(found.items())]}
+        for server, found in by_server
+    ]
+    places = sorted({x for _, found in by_server for x in found})
+    return series, [(x, [found.get(x, []) for _, found in by_server]) for x in places]
 
 
 def cpu(servers: list[dict[str, Any]]) -> Chart:
@@ -256,8 +278,8 @@ def memory(servers: list[dict[str, Any]]) -> Chart:
         median = median_of(server, "rss_bytes", rounds)
         if median is None:
             continue
-        mebibytes = [one / 2**20 for one in rounds]
-        series.append(look(servers, server) | {"parts": [median / 2**20], "rounds": mebibytes})
+        mebibytes = [one / MIB for one in rounds]
+        series.append(look(servers, server) | {"parts": [median / MIB], "rounds": mebibytes})
         summary = part(server, "summary")
         proportional = rounds_of(server, lambda one: part(one, "memory").get("pss_bytes"))
         rows.append(

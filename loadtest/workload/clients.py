@@ -13,9 +13,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ SHARES = (0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9999, 0.99999)
 SLOT_SECONDS = 0.1
 PATIENCE_SECONDS = 60
 BUSY_SHARE = 0.95
+IDLE_STEPS = 5
 
 
 class Failed(Exception):
@@ -114,12 +116,12 @@ def _closed(client: Client, scenario: Scenario, port: int, seconds: int) -> dict
 
 
 def _at_a_rate(client: Client, scenario: Scenario, port: int, seconds: int) -> dict[str, Any]:
-    turn = [route.path for route in scenario.routes for _ in range(route.weight)]
+    turn = [route for route in scenario.routes for _ in range(route.weight)]
     with tempfile.NamedTemporaryFile(mode="r", suffix=".log") as log:
         command = [str(client.probe), "measure", "--port", str(port), "--rate", str(scenario.rate_per_s)]
         command += ["--connections", str(scenario.connections), "--seconds", str(seconds), "--log", log.name]
-        for path in turn:
-            command += ["--path", path]
+        for route in turn:
+            command += ["--request", route.method, route.path, str(route.body_bytes)]
         if load := own_load(scenario):
             command += ["--load", load.path, "--load-connections", str(load.connections)]
         output, used = _run(client, command, seconds)
@@ -182,16 +184,30 @@ def own_load(scenario: Scenario) -> Background | None:
     return next(heavy, None) if scenario.is_open_loop else None
 
 
+def in_steps(background: Background) -> list[Background]:
+    """Idle connections are opened a part after the other: what each part costs is measured."""
+    if background.kind != "idle":
+        return [background]
+    ends = [background.connections * step // IDLE_STEPS for step in range(IDLE_STEPS + 1)]
+    return [replace(background, connections=end - begin) for begin, end in pairwise(ends) if end > begin]
+
+
 @contextmanager
-def beside(client: Client, scenario: Scenario, port: int, seconds: int) -> Iterator[None]:
-    """The background goes on until the block ends."""
+def beside(
+    client: Client, scenario: Scenario, port: int, seconds: int, memory: Callable[[], int]
+) -> Iterator[list[tuple[int, int]]]:
+    """The background goes on until the block ends. -> the server's memory by how many connections are held open."""
     running: list[subprocess.Popen[str]] = []
+    held = [(0, memory())]
     try:
         for background in scenario.background:
             if background is own_load(scenario):
                 continue
-            running.append(_begin(client, background, port, seconds))
-        yield
+            for part in in_steps(background):
+                running.append(_begin(client, part, port, seconds))
+                if part.kind in ("idle", "slow"):
+                    held.append((held[-1][0] + part.connections, memory()))
+        yield held
     finally:
         for process in running:
             process.send_signal(signal.SIGTERM)

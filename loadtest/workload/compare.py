@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What changed between two results, beyond what the rounds of each differ among themselves."""
+"""What changed between two results, beyond what the rounds of each differ among themselves.
+
+A single round does not tell how far rounds lie apart. Its changes are told with that doubt, and none of them is called
+a regression unless it is beyond a bound that was asked for: whoever names a bound for single rounds knows the noise.
+"""
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+
+BOUND = 0.05  # where none is asked for
 
 # Figure: whether more of it is better.
 FIGURES = {
@@ -26,6 +32,7 @@ class Change:
     figure: str
     before: dict[str, float]
     after: dict[str, float]
+    spread_known: bool
 
     @property
     def share(self) -> float:
@@ -42,8 +49,9 @@ class Change:
 
     def __str__(self) -> str:
         word = "worse" if self.share > 0 else "better"
+        doubt = "" if self.spread_known else " (or noise: one round has no spread)"
         medians = f"{self.before['median']:.4g} -> {self.after['median']:.4g}"
-        return f"{self.scenario}, {self.server}: {self.figure} {medians}, {abs(self.share):.1%} {word}"
+        return f"{self.scenario}, {self.server}: {self.figure} {medians}, {abs(self.share):.1%} {word}{doubt}"
 
 
 def context(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
@@ -80,18 +88,22 @@ def missing(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
 
 
 def changes(before: dict[str, Any], after: dict[str, Any]) -> Iterator[Change]:
-    """Those beyond noise."""
+    """Those beyond noise, as far as it is known."""
     second = servers_of(after)
     for (scenario, name), server in servers_of(before).items():
         if (scenario, name) not in second:
             continue
+        later = second[scenario, name]
+        spread_known = min(len(server["rounds"]), len(later["rounds"])) > 1
         for figure in FIGURES:
-            one, other = server["summary"].get(figure), second[scenario, name]["summary"].get(figure)
+            one, other = server["summary"].get(figure), later["summary"].get(figure)
             if one and other:
-                change = Change(scenario, name, figure, one, other)
+                change = Change(scenario, name, figure, one, other, spread_known)
                 if change.beyond_noise:
                     yield change
 
 
-def regressions(found: list[Change], bound: float) -> list[Change]:
-    return [change for change in found if change.share > bound]
+def regressions(found: list[Change], asked: float | None) -> list[Change]:
+    """`asked`: the bound that was asked for, if one was."""
+    bound = BOUND if asked is None else asked
+    return [change for change in found if change.share > bound and (change.spread_known or asked is not None)]

@@ -22,6 +22,7 @@ def text(result: dict[str, Any]) -> str:
     for one in objects(result, "scenarios"):
         lines += scenario(result, one)
     lines += ["## How it was run", "", *code([str(result.get("command", ""))])]
+    lines += bullets(summary.configuration(result))
     lines += table(["machine", ""], [[Cell(name), Cell(value)] for name, value in summary.machine(result)])
     lines += table(["version", ""], [[Cell(name), Cell(value)] for name, value in summary.versions(result)])
     return "\n".join(lines).rstrip() + "\n"
@@ -53,7 +54,7 @@ def scenario(result: dict[str, Any], one: dict[str, Any]) -> list[str]:
         lines += ["The servers said:", "", *bullets(summary.warnings(one))]
     lines += ["### Ratios", "", *table(*summary.ratios(one))]
     for chart in charts.of_scenario(one):
-        if chart.name in ("distribution", "timeline"):
+        if chart.name in ("distribution", "timeline", "connections"):
             lines += [f"### {escape(chart.title)}", "", *table(chart.header, chart.rows)]
     lines += ["### Commands", "", *code(summary.commands(one))]
     return lines

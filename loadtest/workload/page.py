@@ -183,11 +183,13 @@ def said(warnings: list[str]) -> ET.Element:
 
 
 def how(result: dict[str, Any]) -> ET.Element:
+    configuration = summary.configuration(result)
     return E(
         "section",
         {"class": "how"},
         E("h2", {}, "How it was run"),
         E("pre", {}, E("code", {}, line(result.get("command")))),
+        bullets(configuration) if configuration else None,
         E(
             "div",
             {"class": "pairs"},

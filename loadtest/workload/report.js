@@ -49,6 +49,14 @@
     ticks: { color: colour("quiet"), callback: ms, maxRotation: 0, autoSkip: false },
     ...extra,
   });
+  const linear = (ticks) => ({
+    type: "linear",
+    grid: { color: colour("grid") },
+    ticks: {
+      color: colour("quiet"), maxTicksLimit: ticks, maxRotation: 0, includeBounds: false,
+      callback: (value) => value.toLocaleString("en"),
+    },
+  });
   const nameAxis = (spec) => ({
     type: "category",
     labels: spec.series.map((one) => one.name),
@@ -83,12 +91,7 @@
       options: {
         indexAxis: "y",
         scales: {
-          x: {
-            beginAtZero: true,
-            stacked: true,
-            grid: { color: colour("grid") },
-            ticks: { color: colour("quiet"), maxTicksLimit: 6, maxRotation: 0, callback: (value) => value.toLocaleString("en") },
-          },
+          x: { beginAtZero: true, stacked: true, ...linear(6) },
           y: { ...nameAxis(spec), stacked: true },
         },
         plugins: {
@@ -168,8 +171,8 @@
       options: {
         interaction: { mode: "nearest", axis: "x", intersect: false },
         scales: {
-          x: spec.x === "percentile" ? percentiles(spec) : seconds(spec),
-          y: logAxis(values, {}),
+          x: spec.x === "percentile" ? percentiles(spec) : fromZero(spec),
+          y: spec.unit === "ms" ? logAxis(values, {}) : { beginAtZero: true, ...linear(6) },
         },
         plugins: {
           legend: legend((item, data) => data.datasets[item.datasetIndex].order === 1),
@@ -177,7 +180,7 @@
             filter: (item) => item.dataset.order === 1,
             callbacks: {
               title: (items) => (items.length ? place(spec, items[0].parsed.x) : ""),
-              label: (item) => `${item.dataset.label}: ${digits(item.parsed.y)} ms`,
+              label: (item) => `${item.dataset.label}: ${digits(item.parsed.y)} ${spec.unit}`,
             },
           },
         },
@@ -196,7 +199,11 @@
   });
 
   const percent = (x) => String(Number((100 * (1 - 1 / x)).toFixed(4)));
-  const place = (spec, x) => (spec.x === "percentile" ? `${percent(x)} %` : `${digits(x)} s`);
+  const place = (spec, x) => ({
+    percentile: () => `${percent(x)} %`,
+    seconds: () => `${digits(x)} s`,
+    connections: () => `${digits(x)} connections`,
+  })[spec.x]();
   const percentiles = (spec) => ({
     type: "logarithmic",
     min: 1,
@@ -208,12 +215,11 @@
     ticks: { color: colour("quiet"), callback: percent, maxRotation: 0, autoSkip: false },
     title: title("% of requests that were at most this slow"),
   });
-  const seconds = (spec) => ({
-    type: "linear",
+  const fromZero = (spec) => ({
+    ...linear(phone.matches ? 6 : 8),
     min: 0,
     max: Math.max(...spec.series.flatMap((one) => one.points.map((p) => p[0]))),
-    grid: { color: colour("grid") },
-    ticks: { color: colour("quiet"), maxTicksLimit: 8, maxRotation: 0, includeBounds: false, callback: (value) => `${value} s` },
+    title: title(spec.x === "seconds" ? "seconds" : "connections held open"),
   });
   const legend = (filter, more) => ({
     position: "bottom",

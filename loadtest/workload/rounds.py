@@ -6,15 +6,14 @@ import json
 import os
 import sys
 import threading
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from subprocess import CalledProcessError, run
 from typing import Any
 
 import servers
 
 from . import clients, result
+from .configuration import Configuration
 from .scenario import Scenario
 
 PEERS = ("nginx", "go", "node")
@@ -28,29 +27,19 @@ class Plan:
     folder: Path  # of what servers write
     scenarios: list[Scenario]
     names: list[str]  # backends, then peers
-    config: Path | None
+    own: Configuration | None  # the user's; else what loadtest/ brings
     rounds: int
     seconds: int
     warmup_seconds: int = 1
     warnings_max: int = 5
-    status_path: str | None = None
     interrupted: threading.Event = field(default_factory=threading.Event)
 
-    def __post_init__(self) -> None:
-        self.status_path = "/status" if self.config is None else status_path(self.spindle, self.config)
+    @property
+    def status_path(self) -> str | None:
+        return self.own.status_path if self.own else "/status"
 
     def duration(self, scenario: Scenario) -> int:
         return scenario.duration_s or self.seconds
-
-
-def status_path(spindle: Path, config: Path) -> str | None:
-    """Where that configuration serves the scheduler's figures."""
-    try:
-        said = run([str(spindle), "-T", "-c", str(config)], capture_output=True, text=True, check=True).stdout
-        routes = tomllib.loads(said).get("route", [])
-    except (CalledProcessError, tomllib.TOMLDecodeError):
-        return None
-    return next((route["path"] for route in routes if route.get("handler") == "status"), None)
 
 
 class Progress:
@@ -128,9 +117,9 @@ def serves(plan: Plan, scenario: Scenario, name: str) -> bool:
 
 
 def start(plan: Plan, name: str) -> servers.Server:
-    own = {"config": plan.config, "sets": ["log.access=false"]}
+    spindles: dict[str, Any] = {"config": plan.own.path, "sets": plan.own.sets} if plan.own else {}
     cpus = ",".join(map(str, plan.server_cpus))
-    started = servers.start(name, plan.spindle, plan.folder, workers=len(plan.server_cpus), cpus=cpus, **own)
+    started = servers.start(name, plan.spindle, plan.folder, workers=len(plan.server_cpus), cpus=cpus, **spindles)
     if started is None:
         raise clients.Failed(f"{name} is not installed")
     return started
@@ -141,17 +130,14 @@ def measure(plan: Plan, scenario: Scenario, name: str) -> dict[str, Any]:
     seconds = plan.duration(scenario)
     try:
         clients.measure(plan.client, scenario, server.port, plan.warmup_seconds)
-        warm = server.memory_bytes()
-        with clients.beside(plan.client, scenario, server.port, seconds):
-            held = sum(one.connections for one in scenario.background if one.kind in ("idle", "slow"))
-            kept = server.memory_bytes() - warm
+        with clients.beside(plan.client, scenario, server.port, seconds, server.memory_bytes) as held:
             before, ticks_before = server.run_seconds(), server.cpu_seconds()
             found = clients.measure(plan.client, scenario, server.port, seconds)
             if found["requests"] == 0:
                 raise clients.Failed(f"{scenario.file}: not one request was answered under {name}")
             used = server.run_seconds() - before
             user, system = (now - then for now, then in zip(server.cpu_seconds(), ticks_before, strict=True))
-            memory = {"rss_bytes": server.memory_bytes("Rss"), "pss_bytes": server.memory_bytes()}
+            memory: dict[str, Any] = {"rss_bytes": server.memory_bytes("Rss"), "pss_bytes": server.memory_bytes()}
         share = used / max(found["seconds"], 1e-9) / len(plan.server_cpus)
         if not scenario.is_open_loop and share > clients.BUSY_SHARE:
             found["client_limited"] = False  # the server was at its limit too
@@ -160,7 +146,10 @@ def measure(plan: Plan, scenario: Scenario, name: str) -> dict[str, Any]:
         each_us = used * 1e6 / found["requests"] if known else None
         found["cpu_us_per_request"] = each_us
         found["user_us_per_request"] = each_us and each_us * user / max(user + system, 1e-9)
-        found["memory"] = {**memory, "bytes_per_connection": kept / held if held else None}
+        (_, warm), (connections, full) = held[0], held[-1]
+        memory["bytes_per_connection"] = (full - warm) / connections if connections else None
+        memory["by_connections"] = held if connections else []
+        found["memory"] = memory
         found["scheduler"] = scheduler_figures(plan, server) if name not in PEERS else None
     finally:
         server.stop()

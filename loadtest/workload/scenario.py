@@ -3,11 +3,13 @@
 
 import difflib
 import tomllib
+from collections.abc import Collection
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 KINDS = ("cpu", "block", "idle", "slow")
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")  # HEAD: wrk would wait for the body
 
 
 class Mistake(Exception):
@@ -47,6 +49,11 @@ class Scenario:
     @property
     def is_open_loop(self) -> bool:
         return self.rate_per_s is not None
+
+    @property
+    def connections_max(self) -> int:
+        """At once, as the server sees them."""
+        return self.connections + sum(one.connections for one in self.background)
 
     def settings(self, duration_s: int) -> dict[str, Any]:
         return {
@@ -90,12 +97,10 @@ def _made(kind: Any, path: Path, section: str, table: dict[str, Any], **given: A
     where = f"{path}: [[{section}]] " if section else f"{path}: "
     for key, value in table.items():
         if key not in known:
-            near = difflib.get_close_matches(key, known, 1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-            raise Mistake(f"{where}has no key {key}: {hint}")
+            raise Mistake(f"{where}has no key {key}: {_hint(key, known)}")
         wanted = known[key].type
-        base = {str: str, int: int, bool: bool}.get(wanted, int)
-        if not isinstance(value, base) or (base is int and (isinstance(value, bool) or value < 0)):
+        base = wanted if wanted in (str, bool) else int
+        if not _fits(value, base):
             raise Mistake(f"{where}{key} is {_said(base)}, not {value!r}")
     try:
         return kind(**given, **table)
@@ -104,8 +109,25 @@ def _made(kind: Any, path: Path, section: str, table: dict[str, Any], **given: A
         raise Mistake(f"{where}lacks {missing}") from error
 
 
+def _fits(value: Any, kind: type) -> bool:
+    if kind is not int:
+        return isinstance(value, kind)
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
 def _said(kind: type) -> str:
     return {str: "text", int: "a whole number, not negative", bool: "true or false"}[kind]
+
+
+def _one_of(names: Collection[str], what: str, given: str) -> tuple[bool, str]:
+    """A rule, and what is said where it does not hold."""
+    return given in names, f"{what} {given}: {_hint(given, names)}"
+
+
+def _hint(given: str, names: Collection[str]) -> str:
+    by_lower = {one.lower(): one for one in names}
+    near = difflib.get_close_matches(given.lower(), by_lower, 1)
+    return f"did you mean {by_lower[near[0]]}?" if near else f"there are {', '.join(names)}"
 
 
 def _check(path: Path, made: Scenario) -> None:
@@ -115,19 +137,15 @@ def _check(path: Path, made: Scenario) -> None:
         (made.rate_per_s != 0, "rate_per_s must be at least 1; leave it out for a closed loop"),
         (made.duration_s != 0, "duration_s must be at least 1"),
         (any(route.weight for route in made.routes), "a route must have a weight above 0"),
-        (all(route.method != "HEAD" for route in made.routes), "wrk cannot ask with HEAD"),
         (all(route.path.startswith("/") for route in made.routes), 'paths begin with "/"'),
     ]
     if made.is_open_loop:
-        simple = all(route.method == "GET" and not route.body_bytes for route in made.routes)
-        rules.append((simple, "at a fixed rate there are only GET requests without bodies"))
         rules.append(
             (not made.new_connection and made.pipelining == 1, "at a fixed rate connections stay, without pipelining")
         )
+    rules += [_one_of(METHODS, "[[route]]: there is no method", route.method) for route in made.routes]
     for one in made.background:
-        near = difflib.get_close_matches(one.kind, KINDS, 1)
-        hint = f" (did you mean {near[0]}?)" if near else ""
-        rules.append((one.kind in KINDS, f"background kind is one of {', '.join(KINDS)}, not {one.kind}{hint}"))
+        rules.append(_one_of(KINDS, "[[background]]: there is no kind", one.kind))
         named = one.kind not in ("cpu", "block") or one.path.startswith("/") and one.path != "/plaintext"
         rules.append((named, f"a background of kind {one.kind} needs the path of a handler that does that"))
         rules.append((one.connections > 0, "background connections must be at least 1"))

@@ -13,6 +13,7 @@ VERDICTS = {
     "fiber": "Use the fiber backend",
     "event_loop": "Use the event_loop backend",
     "either": "Either backend will do",
+    "depends": "It depends on which scenario you mostly serve",
 }
 RATIOS = (("requests_per_s", "requests/s"), ("p99_ms", "p99"), ("cpu_us_per_request", "CPU per request"))
 LIMITED_NOTE = f"{LIMITED} The client was at its own limit in at least one round: the server may be faster than this."
@@ -64,6 +65,14 @@ def machine(result: dict[str, Any]) -> list[tuple[str, str]]:
 
 def versions(result: dict[str, Any]) -> list[tuple[str, str]]:
     return [(line(name), line(found)) for name, found in part(result, "versions").items() if found]
+
+
+def configuration(result: dict[str, Any]) -> list[str]:
+    """Whose configuration Spindle ran, then what was changed of it."""
+    found = part(result, "configuration")
+    if not found:
+        return []
+    return [f"Spindle ran {line(found.get('file'))}; backend and workers are the load test's.", *texts(found, "changes")]
 
 
 def title(scenario: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
 
 import unittest
 
-from measured import results, scenario, server
+from made_up import results, scenario, server
 from workload import advice
 
 FROZEN = {"run_seconds_max": 0.05, "run_max_route": "/cpu", "stalls": 12}
@@ -97,17 +97,46 @@ class AllScenarios(unittest.TestCase):
         advice.advise(found)
         return found["advice"]
 
-    def test_one_freeze_decides_against_many_savings(self):
+    def test_one_freeze_decides_against_many_savings_and_says_so(self):
         cheap = [scenario(f"cheap {n}", server("event_loop", cpu=7), server("fiber", cpu=8)) for n in range(3)]
         frozen = scenario("hog", server("event_loop", p99=190), server("fiber", p99=2))
         found = self.overall(*cheap, frozen)
         self.assertEqual((found["verdict"], found["toml"]), ("fiber", '[concurrency]\nbackend = "fiber"'))
+        self.assertEqual(found["margin"], "hog: p99 is 95 times shorter under fiber.")
+        voices = "event_loop for 'cheap 0', 'cheap 1', 'cheap 2'; fiber for 'hog'."
+        self.assertIn(f"The scenarios disagree: {voices}", found["reasons"][0])
+        self.assertIn("Decided by requests that wait for others", found["reasons"][0])
         self.assertIn("cheap 0", " ".join(found["would_change"]))
 
-    def test_without_a_freeze_most_scenarios_decide(self):
-        cheap = scenario("cheap", server("event_loop", cpu=7), server("fiber", cpu=8))
-        same = scenario("same", server("event_loop"), server("fiber"))
-        self.assertEqual(self.overall(cheap, same)["verdict"], "event_loop")
+    def test_savings_are_weighed_and_not_counted(self):
+        small = [scenario(f"small {n}", server("event_loop", cpu=7), server("fiber", cpu=7.3)) for n in range(2)]
+        large = scenario("large", server("event_loop", cpu=14), server("fiber", cpu=7))
+        found = self.overall(*small, large)
+        self.assertEqual((found["verdict"], found["margin"][:12]), ("fiber", "large: 50.0%"))
+        self.assertIn("Decided by CPU time a request", found["reasons"][0])
+
+    def test_cpu_time_goes_before_memory(self):
+        cpu = scenario("cpu", server("event_loop", cpu=7), server("fiber", cpu=7.5))
+        memory = scenario(
+            "idle", *(server(name, cpu=None, connection_bytes=n) for name, n in (("event_loop", 900), ("fiber", 300)))
+        )
+        self.assertEqual(self.overall(cpu, memory)["verdict"], "event_loop")
+
+    def test_freezes_under_both_or_like_savings_for_both_decide_nothing(self):
+        for small, large in (({"p99": 1}, {"p99": 190}), ({"cpu": 7}, {"cpu": 8})):
+            one = scenario("a", server("event_loop", **small), server("fiber", **large))
+            other = scenario("b", server("event_loop", **large), server("fiber", **small))
+            found = self.overall(one, other)
+            self.assertEqual((found["verdict"], found["toml"]), ("depends", ""))
+            self.assertIn("The scenarios disagree: event_loop for", found["margin"])
+
+    def test_scenarios_without_a_difference_have_no_say(self):
+        even = (1, 1, 1)
+        cheap = scenario("cheap", server("event_loop", cpu=7, spread=even), server("fiber", cpu=7.141, spread=even))
+        same = [scenario(f"same {n}", server("event_loop"), server("fiber")) for n in range(3)]
+        found = self.overall(cheap, *same)
+        self.assertEqual(found["verdict"], "event_loop")
+        self.assertNotIn("disagree", " ".join(found["reasons"]))
 
     def test_an_interrupted_run_is_a_doubt(self):
         found = results(scenario("same", server("event_loop"), server("fiber")))

@@ -8,7 +8,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from measured import results, scenario, server
+from made_up import results, scenario, server
 from workload import compare
 
 COMMAND = Path(__file__).resolve().parents[2] / "loadtest/compare"
@@ -53,6 +53,16 @@ class Comparing(unittest.TestCase):
     def test_rounds_that_meet_are_noise(self):
         wide = (0.8, 1.0, 1.2)
         self.assertEqual(list(compare.changes(one(cpu=7, spread=wide), one(cpu=8, spread=wide))), [])
+
+    def test_a_single_round_is_a_regression_only_beyond_a_bound_that_is_asked_for(self):
+        before, after = one(cpu=7, spread=(1,)), one(cpu=8, spread=(1,))
+        for pair in ((before, after), (before, one(cpu=8)), (one(cpu=7), after)):
+            code, output = compared(*pair)
+            self.assertEqual(code, 0, output)
+            self.assertIn("14.3% worse (or noise: one round has no spread)", output)
+            self.assertNotIn("WORSE", output)
+            self.assertEqual(compared(*pair, "--bound", "5%")[0], 1)
+            self.assertEqual(compared(*pair, "--bound", "20%")[0], 0)
 
     def test_what_is_missing_and_what_else_differs_is_named(self):
         before = results(scenario("plaintext", server("fiber"), server("event_loop")))

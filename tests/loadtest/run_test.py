@@ -4,6 +4,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -11,14 +12,44 @@ import time
 import unittest
 from pathlib import Path
 
+import made_up  # noqa: F401: finds the packages
+import servers
+from workload import rounds, scenario
+
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("SPINDLE_BUILD", ROOT / "build/dev")).resolve()
 CLOSED = 'title = "closed"\nconnections = 4\n[[route]]\npath = "/plaintext"\n[[route]]\npath = "/json"\nweight = 2\n'
+IDLE = '[[background]]\nkind = "idle"\nconnections = {}\n'
 OPEN = (
     'title = "open"\nconnections = 2\nrate_per_s = 50\n[[route]]\npath = "/plaintext"\n'
     '[[background]]\nkind = "block"\npath = "/block?ms=300"\nconnections = 1\n'
 )
+# Bodies that a socket does not take at once, behind a loop that stands still.
+UPLOAD = '[[route]]\nmethod = "POST"\npath = "/echo"\nbody_bytes = 300000\n'
+UPLOADS = OPEN.replace("rate_per_s = 50", "rate_per_s = 10").replace("[[background]]", UPLOAD + "[[background]]")
 MISSING = 'title = "missing"\nconnections = 1\n[[route]]\npath = "/not_there"\n'
+
+
+CONFIGURATION = """
+[[listen]]
+address = "{taken}"
+[[listen]]
+address = "unix:{folder}/socket"
+mode = "0600"
+proxy_protocol = true
+[proxies]
+trusted = ["127.0.0.0/8"]
+[log]
+access_path = "{folder}/access.log"
+error_path = "{folder}/error.log"
+level = "error"
+[[route]]
+path = "/plaintext"
+handler = "plaintext"
+[[route]]
+path = "/json"
+handler = "json"
+"""
 
 
 class Running(unittest.TestCase):
@@ -45,13 +76,13 @@ class Running(unittest.TestCase):
         return json.loads((self.folder / "out/result.json").read_text())
 
     def test_both_backends_are_measured_and_reported(self):
-        told = self.run_it(CLOSED, OPEN)
+        told = self.run_it(CLOSED + IDLE.format(7), OPEN)
         self.assertEqual(told.returncode, 0, told.stderr)
         found = self.result()
         self.assertTrue(found["complete"])
-        for scenario in found["scenarios"]:
-            self.assertEqual({one["name"] for one in scenario["servers"]}, {"event_loop", "fiber"})
-            for server in scenario["servers"]:
+        for entry in found["scenarios"]:
+            self.assertEqual({one["name"] for one in entry["servers"]}, {"event_loop", "fiber"})
+            for server in entry["servers"]:
                 (measured,) = server["rounds"]
                 self.assertGreater(measured["requests"], 40)
                 self.assertGreater(measured["latency_ms"]["p99"], 0)
@@ -60,10 +91,33 @@ class Running(unittest.TestCase):
                 self.assertEqual(sum(measured["errors"].values()), 0)
         closed, at_a_rate = found["scenarios"]
         self.assertGreater(closed["servers"][0]["rounds"][0]["cpu_us_per_request"], 0)
+        held = [held for held, _ in closed["servers"][0]["rounds"][0]["memory"]["by_connections"]]
+        self.assertEqual(held, [0, 1, 2, 4, 5, 7])
         self.assertTrue(at_a_rate["servers"][0]["rounds"][0]["timeline"])
         p99 = {one["name"]: one["summary"]["p99_ms"]["median"] for one in at_a_rate["servers"]}
         self.assertGreater(p99["event_loop"], 250, "a frozen loop does not show")
         self.assertTrue((self.folder / "out/report.html").read_text().lower().startswith("<!doctype html>"))
+
+    def test_bodies_are_sent_at_a_fixed_rate(self):
+        told = self.run_it(UPLOADS)
+        self.assertEqual(told.returncode, 0, told.stderr)
+        for server in self.result()["scenarios"][0]["servers"]:
+            (measured,) = server["rounds"]
+            self.assertEqual(measured["requests"], 10)
+            self.assertEqual(sum(measured["errors"].values()), 0)
+            if server["name"] == "fiber":
+                self.assertGreater(measured["requests_per_s"], 7, "bodies got stuck")
+
+    def test_what_shipped_scenarios_ask_for_is_served(self):
+        servers.make_site(self.folder)
+        server = servers.start_spindle(BUILD / "server/spindle", "event_loop", self.folder)
+        self.addCleanup(server.stop)
+        shipped = [scenario.load(path) for path in (ROOT / "loadtest/scenarios").glob("*.toml")]
+        self.assertIn("static_files", [one.name for one in shipped])
+        for one in shipped:
+            for route in one.routes:
+                status, _ = rounds.ask(server.port, route.method, route.path)
+                self.assertEqual(status, 200, f"{one.file}: {route.path}")
 
     def test_requests_that_fail_make_it_fail(self):
         told = self.run_it(MISSING)
@@ -77,9 +131,54 @@ class Running(unittest.TestCase):
 
     def test_mistakes_and_missing_programs_have_exit_codes_of_their_own(self):
         self.assertEqual(self.run_it("title = 3\n").returncode, 2)
+        told = self.run_it(CLOSED + IDLE.format(10**9))
+        self.assertEqual(told.returncode, 2)
+        self.assertIn("s0.toml: 1000000004 connections at once", told.stderr)
+        self.assertEqual(self.run_it(CLOSED + 'method = "FETHC"\n').returncode, 2)
         self.assertEqual(self.run_it(CLOSED, extra=("--peers", "apache")).returncode, 2)
+        for option in ("--rounds", "--seconds"):
+            for number in ("0", "-1", "1.5", "1_0", "1000001", ""):
+                told = self.run_it(CLOSED, extra=(f"{option}={number}",))
+                self.assertEqual(told.returncode, 2, number)
+                self.assertIn(f"{option}: is a whole number from 1", told.stderr)
+        told = self.run_it(CLOSED, extra=("--output", "/dev/null"))
+        self.assertEqual(told.returncode, 2, told.stderr)
         told = self.run_it(CLOSED, extra=("--spindle", "/not/there"))
         self.assertEqual(told.returncode, 3, told.stderr)
+
+    def test_a_configuration_of_one_s_own_runs_beside_its_server_and_leaves_its_files_alone(self):
+        with socket.socket() as server:
+            server.bind(("127.0.0.1", 0))
+            server.listen()
+            taken = "{}:{}".format(*server.getsockname())
+            own = self.folder / "own/mine.toml"
+            own.parent.mkdir()
+            own.write_text(CONFIGURATION.format(taken=taken, folder=own.parent))
+            told = self.run_it(CLOSED, extra=("--rounds", "1", "--seconds", "1", "--config", str(own)))
+        self.assertEqual(told.returncode, 0, told.stderr)
+        self.assertEqual([one.name for one in own.parent.iterdir()], ["mine.toml"])
+        changes = self.result()["configuration"]["changes"]
+        self.assertIn(f"listen.address is 127.0.0.1:0, not {taken} and unix:{own.parent}/socket", changes)
+        self.assertIn(f"log.access_path is stdout, not {own.parent}/access.log", changes)
+        for name in ("report.html", "report.md"):
+            text = (self.folder / "out" / name).read_text()
+            for key in ("listen.proxy", "log.error", "log.level"):
+                self.assertIn(key, text.replace("\\", ""), name)
+
+    def test_scenarios_of_one_name_are_wrong_usage(self):
+        other = self.folder / "other/s0.toml"
+        other.parent.mkdir()
+        other.write_text(OPEN)
+        told = self.run_it(CLOSED, extra=("-s", str(other)))
+        self.assertEqual(told.returncode, 2)
+        self.assertIn(f"{other} are both called s0", told.stderr)
+        self.assertEqual(self.run_it(extra=("-s", "plaintext", "-s", "plaintext")).returncode, 2)
+
+    def test_a_configuration_that_is_none_is_wrong_usage(self):
+        (self.folder / "mine.toml").write_text("[lok]")
+        told = self.run_it(CLOSED, extra=("--config", str(self.folder / "mine.toml")))
+        self.assertEqual(told.returncode, 2)
+        self.assertIn("there is no option lok", told.stderr)
 
     def test_an_interrupted_run_reports_what_it_has(self):
         process = subprocess.Popen(

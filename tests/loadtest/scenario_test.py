@@ -5,7 +5,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-import measured  # noqa: F401: finds the package
+import made_up  # noqa: F401: finds the package
 from workload import scenario
 
 SHIPPED = Path(__file__).resolve().parents[2] / "loadtest/scenarios"
@@ -52,6 +52,11 @@ class Scenarios(unittest.TestCase):
     def test_what_is_not_toml_is_told(self):
         self.assert_mistake("title = ")
 
+    def test_a_method_of_no_known_name_is_told(self):
+        for method, hint in (("POTS", "did you mean POST?"), ("get", "did you mean GET?"), ("HEAD", "there are GET, POST")):
+            route = f'{ROUTE}method = "{method}"\n'
+            self.assert_mistake('title = "t"\n' + route, f"[[route]]: there is no method {method}", hint)
+
     def test_a_background_of_no_known_kind_is_told(self):
         background = '[[background]]\nkind = "bloc"\nconnections = 1\n'
         self.assert_mistake('title = "t"\n' + ROUTE + background, "did you mean block?")
@@ -61,7 +66,7 @@ class Scenarios(unittest.TestCase):
 
     def test_a_fixed_rate_takes_what_can_be_sent_at_any_time(self):
         self.assert_mistake('title = "t"\nrate_per_s = 10\npipelining = 2\n' + ROUTE, "fixed rate")
-        self.assert_mistake('title = "t"\nrate_per_s = 10\n' + ROUTE + 'method = "POST"\n', "GET")
+        load('title = "t"\nrate_per_s = 10\n' + ROUTE + 'method = "POST"\nbody_bytes = 10\n')
 
 
 if __name__ == "__main__":

@@ -44,7 +44,8 @@ def parse_case(text: str) -> Case:
     methods = single.get("methods", "").split() or ["GET"] * len(statuses)
     if len(methods) != len(statuses) or single["connection"] not in ("keep", "close", "either"):
         raise ValueError("`methods` needs a word a status, `connection` is keep, close or either")
-    fields = [tuple(value.split(": ", 1)) for key, value in entries if key == "field"]
+    pairs = (value.split(": ", 1) for key, value in entries if key == "field")
+    fields = [(name, text) for name, text in pairs]
     body = unescape(single["body"]) if "body" in single else None
     return Case(
         unescape(raw.replace("\n", "")), statuses, methods, single["connection"], body, fields

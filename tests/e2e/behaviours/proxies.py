@@ -12,7 +12,7 @@ from harness.registry import behaviour
 from harness.server import StartFailed
 
 JSON = {"log.format": "json", "timeouts.header": "1500ms"}
-TRUSTED = {**JSON, "proxies.trusted": ("127.0.0.0/8", "::1", "unix:")}
+TRUSTED: dict[str, object] = {**JSON, "proxies.trusted": ("127.0.0.0/8", "::1", "unix:")}
 PROXY = listener(proxy_protocol=True)
 PROXIED = configuration(TRUSTED, listen=(PROXY,))
 STRANGERS = configuration({**JSON, "proxies.trusted": ("127.0.0.2", "unix:")}, listen=(PROXY,))

@@ -33,6 +33,7 @@ class Address:
 
     def __init__(self, text: str):
         self.text = text
+        self.sockaddr: str | tuple[str, int]
         if text.startswith("unix:"):
             self.family, self.sockaddr, self.port = socket.AF_UNIX, text[len("unix:") :], None
             return
