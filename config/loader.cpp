@@ -8,18 +8,17 @@
 #include <fstream>
 #include <functional>
 #include <iterator>
+#include <map>
 #include <optional>
 #include <set>
 #include <sstream>
-
-#include <fcntl.h>
-#include <unistd.h>
 
 #include <fmt/format.h>
 #include <toml11/parser.hpp>
 #include <toml11/serializer.hpp>
 
 #include "config/options.hpp"
+#include "config/paths.hpp"
 #include "config/report.hpp"
 #include "config/route_path.hpp"
 #include "config/text_template.hpp"
@@ -142,9 +141,8 @@ class Loader {
 
     std::expected<Config, std::string> finish() {
         if (config_.listen.empty()) config_.listen.push_back(default_listen());
-        for (std::string* path : {&config_.log.access_path, &config_.log.error_path}) {
-            if (*path != "stdout" && *path != "stderr") *path = resolved(*path).string();
-        }
+        resolve_log("log.access_path", config_.log.access_path, config_.log.access);
+        resolve_log("log.error_path", config_.log.error_path, true);
         if (config_.files.types_table != "none")
             config_.files.types_table = resolved(config_.files.types_table).string();
         const bool proxied = std::ranges::any_of(config_.listen, &Listen::proxy_protocol);
@@ -188,8 +186,9 @@ class Loader {
         for (const auto& [name, value] : table.as_table()) {
             const std::string key = section.empty() ? name : fmt::format("{}.{}", section, name);
             if (const auto* option = find_option(config_options(), section, name)) {
+                places_[key] = place_of(value);
                 const std::string problem = set_option(*option, config_, value);
-                if (!problem.empty()) report_.add(place_of(value), problem);
+                if (!problem.empty()) report_.add(places_[key], problem);
             } else if (section.empty() && (name == "listen" || name == "route" || name == "site")) {
                 read_array(name, value);
             } else if (!is_section(key)) {
@@ -366,10 +365,8 @@ class Loader {
     /// Absolute; reported if it cannot be read.
     std::filesystem::path readable(const std::filesystem::path& file, const char* option, const toml::value& table) {
         std::filesystem::path absolute = resolved(file);
-        if (::faccessat(AT_FDCWD, absolute.c_str(), R_OK, AT_EACCESS) != 0) {
-            report_.add(place_of(table.at(option)),
-                        fmt::format("{}: {} cannot be read: {}", option, absolute.string(), ::strerrordesc_np(errno)));
-        }
+        if (const std::string problem = why_not_readable(absolute); !problem.empty())
+            report_.add(place_of(table.at(option)), fmt::format("{}: {} {}", option, absolute.string(), problem));
         return absolute;
     }
 
@@ -392,14 +389,19 @@ class Loader {
         }
         if (route.root.empty()) return;  // broken, and reported
         route.root = resolved(route.root);
-        // Whether it can be entered, not whether it can be listed: files are opened by their names.
-        const int error = ::faccessat(AT_FDCWD, (route.root / ".").c_str(), X_OK, AT_EACCESS) == 0 ? 0 : errno;
-        if (error == 0) return;
-        const std::string cause = error == ENOTDIR  ? "is not a folder"
-                                  : error == ENOENT ? "is not there"
-                                                    : fmt::format("cannot be entered: {}", ::strerrordesc_np(error));
-        report_.add(place_of(item.at("root")),
-                    fmt::format("route.root must be a folder; {} {}", route.root.string(), cause));
+        if (const std::string problem = why_not_enterable(route.root); !problem.empty()) {
+            report_.add(place_of(item.at("root")),
+                        fmt::format("route.root must be a folder; {} {}", route.root.string(), problem));
+        }
+    }
+
+    /// As it will be: overrides are known by now.
+    void resolve_log(const char* key, std::string& path, bool opened) {
+        if (path == "stdout" || path == "stderr") return;
+        path = resolved(path).string();
+        if (!opened) return;
+        if (const std::string problem = why_not_loggable(path); !problem.empty())
+            report_.add(places_[key], fmt::format("{} must be a file to write to; {} {}", key, path, problem));
     }
 
     /// What is wrong with it, or "".
@@ -408,8 +410,10 @@ class Loader {
         const std::string section = dot == key.npos ? "" : key.substr(0, dot);
         const std::string name = dot == key.npos ? key : key.substr(dot + 1);
         const toml::value value = override_value(text);
-        if (const auto* option = find_option(config_options(), section, name))
+        if (const auto* option = find_option(config_options(), section, name)) {
+            places_.erase(key);
             return set_option(*option, config_, value);
+        }
         if (const auto* option = find_option(listen_options(), section, name)) {
             if (config_.listen.empty()) config_.listen.push_back(default_listen());
             if (name == "address") config_.listen.resize(1);
@@ -441,7 +445,8 @@ class Loader {
     const std::string source_;
     const std::span<const std::string_view> handlers_;
     Config config_ = default_config();
-    std::set<std::string> hosts_;  // of all sites
+    std::set<std::string> hosts_;          // of all sites
+    std::map<std::string, Place> places_;  // of the values of options, where no override came behind them
     std::string overrides_text_;
 };
 

@@ -294,6 +294,17 @@ TEST_CASE("A wrong override is named as it was typed") {
     says(problems("", {"log.access=true\nlevel = \"off\""}), "log.access must be true or false");
 }
 
+TEST_CASE("A log that cannot be opened is named, unless it will not be") {
+    const std::string log = "[log]\nerror_path = \"none/error.log\"\naccess_path = \"none/access.log\"\n";
+    const std::string report = problems(log);
+    says(report, "spindle.toml:2:14: error: log.error_path must be a file to write to; ");
+    says(report, "none/error.log is in a folder that is not there");
+    says(report, "spindle.toml:3:15: error: log.access_path must be a file to write to; ");
+    CHECK(problems(log, {"log.error_path=stderr", "log.access=false"}) == "none");
+    says(problems("[log]\nerror_path = \"stderr\"\n", {"log.error_path=none/error.log"}),
+         "spindle.toml: error: log.error_path must be a file to write to; ");
+}
+
 TEST_CASE("A missing file is named") {
     const auto config = load("/no/such/file.toml", {}, kHandlers);
     REQUIRE_FALSE(config);
