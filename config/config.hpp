@@ -149,6 +149,9 @@ struct Access {
     std::vector<Network> allow;       ///< if there are any, only clients from there are not
 };
 
+/// Which symbolic links below a root are followed.
+enum class Symlinks { within, none };
+
 struct Route {
     std::string path;
     std::string handler;
@@ -157,6 +160,7 @@ struct Route {
     std::vector<std::string> precompressed{};  ///< static: content codings, the favourite first
     std::vector<std::string> try_files{};      ///< static: templates of paths below the root, with {path}
     bool autoindex = false;                    ///< static
+    Symlinks symlinks = Symlinks::within;      ///< static
     std::string to;                            ///< redirect, rewrite: a template
     std::uint16_t status = 0;                  ///< redirect, respond; 0: the handler's usual one
     std::string body;                          ///< respond

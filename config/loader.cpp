@@ -96,15 +96,16 @@ struct HandlersOption {
     std::string_view name;
     std::vector<std::string_view> handlers;
 };
-const std::array<HandlersOption, 9> kHandlersOptions{{{"root", {"static"}},
-                                                      {"try_files", {"static"}},
-                                                      {"autoindex", {"static"}},
-                                                      {"precompressed", {"static"}},
-                                                      {"index", {"static"}},
-                                                      {"to", {"redirect", "rewrite"}},
-                                                      {"status", {"redirect", "respond"}},
-                                                      {"body", {"respond"}},
-                                                      {"content_type", {"respond"}}}};
+const std::array<HandlersOption, 10> kHandlersOptions{{{"root", {"static"}},
+                                                       {"try_files", {"static"}},
+                                                       {"autoindex", {"static"}},
+                                                       {"symlinks", {"static"}},
+                                                       {"precompressed", {"static"}},
+                                                       {"index", {"static"}},
+                                                       {"to", {"redirect", "rewrite"}},
+                                                       {"status", {"redirect", "respond"}},
+                                                       {"body", {"respond"}},
+                                                       {"content_type", {"respond"}}}};
 
 class Loader {
   public:

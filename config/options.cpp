@@ -247,8 +247,11 @@ std::vector<Option<Route>> make_route_options() {
          "both",
          "For `static`: what is sent in place of a file that is not there, the first one that is; {path} stands for "
          "what was asked for. [\"index.html\"] serves an application of one page."},
-        {"route", "autoindex", shown_if_true(flag<R>(MEMBER(autoindex), false)), "both",
+        {"route", "autoindex", shown_if_changed(flag<R>(MEMBER(autoindex), false)), "both",
          "For `static`: whether a folder without index file shows its entries, as a page or as JSON."},
+        {"route", "symlinks", shown_if_changed(choice<R>(MEMBER(symlinks), 0, {"within", "none"})), "both",
+         "For `static`: which symbolic links are followed. `within`: those that stay below the root; `none`: none, as "
+         "if they were not there. The root itself may be one."},
         {"route", "to",
          text<R>(MEMBER(to), "",
                  "a target, as \"https://example.org/users/{id}\"; {host}, {path}, {query} and {uri} "

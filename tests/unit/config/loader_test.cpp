@@ -185,6 +185,10 @@ TEST_CASE("Routes are checked against the handlers and the file system") {
          "must end with /, as /files/");
     says(problems("[[route]]\npath = \"/x\"\nhandler = \"sleep\"\nroot = \"site\"\n"),
          "route.root is for the handler static only");
+    says(problems("[[route]]\npath = \"/x\"\nhandler = \"sleep\"\nsymlinks = \"none\"\n"),
+         "route.symlinks is for the handler static only");
+    says(problems("[[route]]\npath = \"/\"\nhandler = \"static\"\nroot = \"site\"\nsymlinks = \"no\"\n"),
+         "route.symlinks must be one of \"within\", \"none\", not \"no\"");
     says(problems("[[route]]\npath = \"/x\"\nhandler = \"sleep\"\n[[route]]\npath = \"/x\"\nhandler = \"sleep\"\n"),
          "spindle.toml:5:8: error: route.path /x is there twice");
 }
@@ -314,7 +318,8 @@ TEST_CASE("A missing file is named") {
 TEST_CASE("A dump loads to the same dump") {
     const Folder folder(
         "[timeouts]\nidle = \"77s\"\n[[route]]\npath = \"/\"\nhandler = \"static\"\nroot = \"site\"\nindex = "
-        "[\"a\\\"b.html\"]\nprecompressed = [\"br\"]\n[responses]\nset_headers = { X-A = \"\\\"b\" "
+        "[\"a\\\"b.html\"]\nprecompressed = [\"br\"]\nsymlinks = \"none\"\n[responses]\nset_headers = { X-A = "
+        "\"\\\"b\" "
         "}\nsecurity_headers = false\nerror_pages = { "
         "404 = "
         "\"spindle.toml\" }\n[[site]]\nhosts = [\"a.test\"]\ncors_max_age = \"5m\"\n[[site.route]]\npath = "
