@@ -144,6 +144,7 @@ struct Access {
     std::filesystem::path auth_file;  ///< absolute; empty: not said
     std::string auth_realm;           ///< empty: not said
     std::optional<bool> auth;         ///< false: open, though there is a file
+    std::optional<bool> https_only;   ///< http is led to https
     Rate rate;                        ///< of each client
     std::vector<Network> deny;        ///< clients from there are refused
     std::vector<Network> allow;       ///< if there are any, only clients from there are not

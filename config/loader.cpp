@@ -152,6 +152,11 @@ class Loader {
                         "listen.proxy_protocol is on, but proxies.trusted is empty: nobody could connect; name the "
                         "proxies there, as [\"10.0.0.0/8\"]");
         }
+        if (https_only_ && config_.proxies.trusted.empty()) {
+            report_.add(*https_only_,
+                        "https_only is on, but proxies.trusted is empty: nobody could say that a request came by "
+                        "https; name the proxies there, as [\"10.0.0.0/8\"]");
+        }
         const std::string problems = report_.text() + overrides_text_;
         if (!problems.empty()) return std::unexpected(problems);
         return std::move(config_);
@@ -258,7 +263,7 @@ class Loader {
     void read_site(const toml::value& item) {
         Site site = default_site();
         read_item(item, site_options(), site, "route");
-        resolve_auth_file(site.access, item);
+        check_access(site.access, item);
         check_responses(site.responses, item);
         if (!item.contains("hosts") || (item.at("hosts").is_array() && item.at("hosts").size() == 0)) {
             report_.add(place_of(item), fmt::format("site.hosts is missing: {}",
@@ -286,7 +291,7 @@ class Loader {
         if (contains(routes, route.path, &Route::path) && !route.path.empty()) {
             report_.add(place_of(item.at("path")), fmt::format("route.path {} is there twice", route.path));
         }
-        resolve_auth_file(route.access, item);
+        check_access(route.access, item);
         check_responses(route.responses, item);
         check_handler(item, route);
         routes.push_back(std::move(route));
@@ -333,6 +338,8 @@ class Loader {
         if (!path || !target) return;  // broken, and reported
         std::vector<std::string_view> names = path->parameter_names();
         names.insert(names.end(), {"host", "path", "query", "uri"});
+        // A rewrite is followed before anybody looks who asks.
+        if (route.handler == "redirect") names.push_back("scheme");
         for (const TemplatePiece& piece : *target) {
             if (!piece.is_variable || contains(names, piece.text)) continue;
             report_.add(place_of(item.at("to")),
@@ -359,8 +366,9 @@ class Loader {
         check_cors(rules, table);
     }
 
-    void resolve_auth_file(Access& access, const toml::value& table) {
+    void check_access(Access& access, const toml::value& table) {
         if (!access.auth_file.empty()) access.auth_file = readable(access.auth_file, "auth_file", table);
+        if (access.https_only.value_or(false)) https_only_ = place_of(table.at("https_only"));
     }
 
     /// Absolute; reported if it cannot be read.
@@ -448,6 +456,7 @@ class Loader {
     Config config_ = default_config();
     std::set<std::string> hosts_;          // of all sites
     std::map<std::string, Place> places_;  // of the values of options, where no override came behind them
+    std::optional<Place> https_only_;      // where somebody asks for it
     std::string overrides_text_;
 };
 

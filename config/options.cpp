@@ -79,6 +79,11 @@ void add_access_options(std::vector<Option<Holder>>& options, std::string_view s
          "both", "What the browser shows when it asks for a password; without it the site's, else `restricted`."});
     options.push_back({section, "auth", inherited_flag<Holder>(MEMBER(access.auth)), "both",
                        "false: open to all, though the site has an auth_file."});
+    options.push_back(
+        {section, "https_only", inherited_flag<Holder>(MEMBER(access.https_only)), "both",
+         "What came to a trusted proxy by http is answered 308 to https, and 403 if no trusted proxy says how it "
+         "came. The proxies must pass the client's scheme on: as X-Forwarded-Proto, or as proto of "
+         "Forwarded. false: a route of such a site answers http too."});
     options.push_back({section, "rate_limit", rate<Holder>(MEMBER(access.rate)), "both",
                        "How often each client may ask, over all processes; more is answered 429. A client is an IPv4 "
                        "address or a /64 of IPv6; a route's limit goes instead of its site's."});
@@ -255,9 +260,11 @@ std::vector<Option<Route>> make_route_options() {
         {"route", "to",
          text<R>(MEMBER(to), "",
                  "a target, as \"https://example.org/users/{id}\"; {host}, {path}, {query} and {uri} "
-                 "stand for the request's",
+                 "stand for the request's, in redirects {scheme} too",
                  is_template),
-         "both", "For `redirect` and `rewrite`: where to; the path's parameters are filled in, encoded."},
+         "both",
+         "For `redirect` and `rewrite`: where to; the path's parameters are filled in, encoded. {scheme} is https "
+         "if a trusted proxy says so, else http."},
         {"route", "status", status<R>(MEMBER(status)), "both",
          "For `redirect` (301, 302, 303, 307 or 308; without it 308) and `respond` (without it 200)."},
         {"route", "body", text<R>(MEMBER(body), "", "a text", is_clean), "both", "For `respond`: what is sent."},

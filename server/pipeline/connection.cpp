@@ -9,11 +9,11 @@
 
 #include "runtime/io.hpp"
 #include "server/http/proxy_header.hpp"
+#include "server/pipeline/admission.hpp"
 #include "server/pipeline/client_address.hpp"
 #include "server/pipeline/connection_body.hpp"
 #include "server/pipeline/connection_scope.hpp"
 #include "server/pipeline/connection_send.hpp"
-#include "server/pipeline/rate_limiter.hpp"
 #include "server/pipeline/server.hpp"
 
 namespace spindle::pipeline {
@@ -274,17 +274,8 @@ bool Connection<Stream>::admit() {
     if (route == nullptr || route->for_everyone()) [[likely]]
         return true;
     peer_.settle();
-    const PeerAddress client = client_of(exchange_->request, peer_, server_.config().proxies).address;
-    std::optional<Response> refusal;
-    if (!route->admits(client)) {
-        refusal = Response::text(403, "403 Forbidden\n");
-    } else if (route->rate_limit != nullptr) {
-        const auto wait = route->rate_limit->take(client.network(), std::chrono::nanoseconds(now()));
-        if (wait.count() > 0) {
-            refusal = Response::text(429, "429 Too Many Requests\n");
-            refusal->set("Retry-After", std::to_string(std::chrono::ceil<std::chrono::seconds>(wait).count()));
-        }
-    }
+    const Client client = client_of(exchange_->request, peer_, server_.config().proxies);
+    std::optional<Response> refusal = refusal_of(*route, exchange_->request, client, std::chrono::nanoseconds(now()));
     if (!refusal) return true;
     apply_rules(*refusal);
     exchange_->response = std::make_unique<Response>(std::move(*refusal));
@@ -306,7 +297,11 @@ void Connection<Stream>::apply_rules(Response& response) const {
 
 template <class Stream>
 Context Connection<Stream>::context_of(const Route& route, RequestBody& body) noexcept {
-    return {.backend = server_.backend(), .body = &body, .route = &route};
+    return {.backend = server_.backend(),
+            .body = &body,
+            .route = &route,
+            .peer = &peer_,
+            .proxies = &server_.config().proxies};
 }
 
 template <class Stream>

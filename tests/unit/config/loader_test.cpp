@@ -88,6 +88,14 @@ TEST_CASE("A PROXY header that nobody is trusted to send is a mistake") {
     CHECK(problems(listen + "[proxies]\ntrusted = [\"::1\"]\n") == "none");
 }
 
+TEST_CASE("https_only where nobody may say that https was used is a mistake") {
+    const std::string site = "[[site]]\nhosts = [\"a.test\"]\nhttps_only = true\n";
+    const std::string open = "[[site.route]]\npath = \"/\"\nhandler = \"sleep\"\nhttps_only = false\n";
+    says(problems(site), "spindle.toml:3:14: error: https_only is on, but proxies.trusted is empty: nobody could say");
+    CHECK(problems("[proxies]\ntrusted = [\"::1\"]\n" + site + open) == "none");
+    CHECK(problems("[[site]]\nhosts = [\"a.test\"]\n" + open) == "none");
+}
+
 TEST_CASE("An empty file is every default, and one listener") {
     const auto config = Folder("").load();
     REQUIRE(config);
@@ -252,7 +260,8 @@ TEST_CASE("Redirects and rewrites are checked") {
     says(problems(route("handler = \"rewrite\"\nto = \"https://x\"\n")), "it must begin with /");
     says(problems(route("handler = \"sleep\"\nto = \"/\"\n")),
          "route.to is for the handlers redirect and rewrite only");
-    CHECK(problems(route("handler = \"redirect\"\nto = \"https://{host}/{id}{uri}\"\n")) == "none");
+    CHECK(problems(route("handler = \"redirect\"\nto = \"{scheme}://{host}/{id}{uri}\"\n")) == "none");
+    says(problems(route("handler = \"rewrite\"\nto = \"/{scheme}/{id}\"\n")), "route.to has {scheme}, which neither");
 }
 
 TEST_CASE("Headers and error pages are checked") {
