@@ -74,6 +74,7 @@ struct Compression {
     std::vector<std::string> encodings;  ///< the favourite first; empty: off
     std::uint64_t min_bytes = 0;
     std::vector<std::string> types;  ///< media types, without parameters
+    std::uint64_t stream_bytes = 0;  ///< what encoders of streamed bodies may hold in a process
 };
 
 struct NamedText {

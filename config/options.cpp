@@ -14,7 +14,7 @@ namespace {
 constexpr std::string_view kCompressedTypes =
     R"(["text/html", "text/css", "text/plain", "text/javascript", "text/markdown", "text/csv", "text/xml", )"
     R"("application/json", "application/javascript", "application/xml", "application/xhtml+xml", )"
-    R"("application/manifest+json", "application/ld+json", "application/geo+json", "application/rss+xml", )"
+    R"("text/event-stream", "application/manifest+json", "application/ld+json", "application/geo+json", "application/rss+xml", )"
     R"("application/atom+xml", "application/wasm", "image/svg+xml"])";
 
 constexpr std::uint64_t operator""_KiB(unsigned long long number) { return number << 10; }
@@ -160,11 +160,14 @@ std::vector<Option<Config>> make_config_options() {
         {"compression", "encodings", choices<C>(MEMBER(compression.encodings), {"br", "zstd", "gzip"}), "both",
          "Content codings in which bodies are sent to clients that accept them, the favourite first; none is off."},
         {"compression", "min_bytes", size<C>(MEMBER(compression.min_bytes), 1_KiB, 0, 1_GiB), "both",
-         "Shorter bodies are sent as they are."},
+         "Shorter bodies are sent as they are, unless a handler makes them while they are sent."},
         {"compression", "types",
          texts<C>(MEMBER(compression.types), kCompressedTypes,
                   "a list of media types in lower case, without parameters, as [\"text/html\"]", is_media_type),
          "both", "Media types whose bodies are compressed."},
+        {"compression", "stream_bytes", size<C>(MEMBER(compression.stream_bytes), 64_MiB, 0, 1024_GiB), "both",
+         "Memory of each process for bodies that a handler makes while they are sent: 72 KiB for each one in gzip, 280 "
+         "in zstd, 592 in br. Where it is used up, they are sent as they are."},
         {"files", "cache_bytes", size<C>(MEMBER(files.cache_bytes), 64_MiB, 0, 1024_GiB), "both",
          "Memory of each process for static files, the most recently used ones; 0 is none."},
         {"files", "cache_file_bytes", size<C>(MEMBER(files.cache_file_bytes), 256_KiB, 0, 16_MiB), "both",

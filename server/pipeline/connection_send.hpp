@@ -122,6 +122,8 @@ task<typename Connection<Stream>::Streamed> Connection<Stream>::send_stream(Resp
     if (exchange_->request.method != http::Method::head)
         whole = co_await produce(static_cast<StreamedBody&>(*stream), writer, route);
     if (body.failed() && !writer.begun()) co_return Streamed::not_begun;
+    if (whole && !writer.begun() && exchange_->request.method != http::Method::head)
+        response.remove("content-encoding");  // an empty body is in no coding
     whole = whole && !body.failed() && !body.broken() && writer.begin();
     if (whole && exchange_->request.method != http::Method::head) writer.end();
     if (whole) whole = co_await flush();
