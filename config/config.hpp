@@ -77,6 +77,7 @@ struct Compression {
     std::vector<std::string> encodings;  ///< the favourite first; empty: off
     std::uint64_t min_bytes = 0;
     std::vector<std::string> types;  ///< media types, without parameters
+    std::uint64_t stream_bytes = 0;  ///< what encoders of streamed bodies may hold in a process
 };
 
 struct NamedText {
@@ -147,10 +148,14 @@ struct Access {
     std::filesystem::path auth_file;  ///< absolute; empty: not said
     std::string auth_realm;           ///< empty: not said
     std::optional<bool> auth;         ///< false: open, though there is a file
+    std::optional<bool> https_only;   ///< http is led to https
     Rate rate;                        ///< of each client
     std::vector<Network> deny;        ///< clients from there are refused
     std::vector<Network> allow;       ///< if there are any, only clients from there are not
 };
+
+/// Which symbolic links below a root are followed.
+enum class Symlinks { within, none };
 
 struct Route {
     std::string path;
@@ -160,6 +165,7 @@ struct Route {
     std::vector<std::string> precompressed{};  ///< static: content codings, the favourite first
     std::vector<std::string> try_files{};      ///< static: templates of paths below the root, with {path}
     bool autoindex = false;                    ///< static
+    Symlinks symlinks = Symlinks::within;      ///< static
     std::string to;                            ///< redirect, rewrite: a template
     std::uint16_t status = 0;                  ///< redirect, respond; 0: the handler's usual one
     std::string body;                          ///< respond

@@ -8,18 +8,17 @@
 #include <fstream>
 #include <functional>
 #include <iterator>
+#include <map>
 #include <optional>
 #include <set>
 #include <sstream>
-
-#include <fcntl.h>
-#include <unistd.h>
 
 #include <fmt/format.h>
 #include <toml11/parser.hpp>
 #include <toml11/serializer.hpp>
 
 #include "config/options.hpp"
+#include "config/paths.hpp"
 #include "config/report.hpp"
 #include "config/route_path.hpp"
 #include "config/text_template.hpp"
@@ -97,15 +96,16 @@ struct HandlersOption {
     std::string_view name;
     std::vector<std::string_view> handlers;
 };
-const std::array<HandlersOption, 9> kHandlersOptions{{{"root", {"static"}},
-                                                      {"try_files", {"static"}},
-                                                      {"autoindex", {"static"}},
-                                                      {"precompressed", {"static"}},
-                                                      {"index", {"static"}},
-                                                      {"to", {"redirect", "rewrite"}},
-                                                      {"status", {"redirect", "respond"}},
-                                                      {"body", {"respond"}},
-                                                      {"content_type", {"respond"}}}};
+const std::array<HandlersOption, 10> kHandlersOptions{{{"root", {"static"}},
+                                                       {"try_files", {"static"}},
+                                                       {"autoindex", {"static"}},
+                                                       {"symlinks", {"static"}},
+                                                       {"precompressed", {"static"}},
+                                                       {"index", {"static"}},
+                                                       {"to", {"redirect", "rewrite"}},
+                                                       {"status", {"redirect", "respond"}},
+                                                       {"body", {"respond"}},
+                                                       {"content_type", {"respond"}}}};
 
 class Loader {
   public:
@@ -142,9 +142,8 @@ class Loader {
 
     std::expected<Config, std::string> finish() {
         if (config_.listen.empty()) config_.listen.push_back(default_listen());
-        for (std::string* path : {&config_.log.access_path, &config_.log.error_path}) {
-            if (*path != "stdout" && *path != "stderr") *path = resolved(*path).string();
-        }
+        resolve_log("log.access_path", config_.log.access_path, config_.log.access);
+        resolve_log("log.error_path", config_.log.error_path, true);
         if (config_.files.types_table != "none")
             config_.files.types_table = resolved(config_.files.types_table).string();
         const bool proxied = std::ranges::any_of(config_.listen, &Listen::proxy_protocol);
@@ -152,6 +151,11 @@ class Loader {
             report_.add({},
                         "listen.proxy_protocol is on, but proxies.trusted is empty: nobody could connect; name the "
                         "proxies there, as [\"10.0.0.0/8\"]");
+        }
+        if (https_only_ && config_.proxies.trusted.empty()) {
+            report_.add(*https_only_,
+                        "https_only is on, but proxies.trusted is empty: nobody could say that a request came by "
+                        "https; name the proxies there, as [\"10.0.0.0/8\"]");
         }
         const std::string problems = report_.text() + overrides_text_;
         if (!problems.empty()) return std::unexpected(problems);
@@ -188,8 +192,9 @@ class Loader {
         for (const auto& [name, value] : table.as_table()) {
             const std::string key = section.empty() ? name : fmt::format("{}.{}", section, name);
             if (const auto* option = find_option(config_options(), section, name)) {
+                places_[key] = place_of(value);
                 const std::string problem = set_option(*option, config_, value);
-                if (!problem.empty()) report_.add(place_of(value), problem);
+                if (!problem.empty()) report_.add(places_[key], problem);
             } else if (section.empty() && (name == "listen" || name == "route" || name == "site")) {
                 read_array(name, value);
             } else if (!is_section(key)) {
@@ -258,7 +263,7 @@ class Loader {
     void read_site(const toml::value& item) {
         Site site = default_site();
         read_item(item, site_options(), site, "route");
-        resolve_auth_file(site.access, item);
+        check_access(site.access, item);
         check_responses(site.responses, item);
         if (!item.contains("hosts") || (item.at("hosts").is_array() && item.at("hosts").size() == 0)) {
             report_.add(place_of(item), fmt::format("site.hosts is missing: {}",
@@ -286,7 +291,7 @@ class Loader {
         if (contains(routes, route.path, &Route::path) && !route.path.empty()) {
             report_.add(place_of(item.at("path")), fmt::format("route.path {} is there twice", route.path));
         }
-        resolve_auth_file(route.access, item);
+        check_access(route.access, item);
         check_responses(route.responses, item);
         check_handler(item, route);
         routes.push_back(std::move(route));
@@ -333,6 +338,8 @@ class Loader {
         if (!path || !target) return;  // broken, and reported
         std::vector<std::string_view> names = path->parameter_names();
         names.insert(names.end(), {"host", "path", "query", "uri"});
+        // A rewrite is followed before anybody looks who asks.
+        if (route.handler == "redirect") names.push_back("scheme");
         for (const TemplatePiece& piece : *target) {
             if (!piece.is_variable || contains(names, piece.text)) continue;
             report_.add(place_of(item.at("to")),
@@ -359,17 +366,16 @@ class Loader {
         check_cors(rules, table);
     }
 
-    void resolve_auth_file(Access& access, const toml::value& table) {
+    void check_access(Access& access, const toml::value& table) {
         if (!access.auth_file.empty()) access.auth_file = readable(access.auth_file, "auth_file", table);
+        if (access.https_only.value_or(false)) https_only_ = place_of(table.at("https_only"));
     }
 
     /// Absolute; reported if it cannot be read.
     std::filesystem::path readable(const std::filesystem::path& file, const char* option, const toml::value& table) {
         std::filesystem::path absolute = resolved(file);
-        if (::faccessat(AT_FDCWD, absolute.c_str(), R_OK, AT_EACCESS) != 0) {
-            report_.add(place_of(table.at(option)),
-                        fmt::format("{}: {} cannot be read: {}", option, absolute.string(), ::strerrordesc_np(errno)));
-        }
+        if (const std::string problem = why_not_readable(absolute); !problem.empty())
+            report_.add(place_of(table.at(option)), fmt::format("{}: {} {}", option, absolute.string(), problem));
         return absolute;
     }
 
@@ -392,14 +398,19 @@ class Loader {
         }
         if (route.root.empty()) return;  // broken, and reported
         route.root = resolved(route.root);
-        // Whether it can be entered, not whether it can be listed: files are opened by their names.
-        const int error = ::faccessat(AT_FDCWD, (route.root / ".").c_str(), X_OK, AT_EACCESS) == 0 ? 0 : errno;
-        if (error == 0) return;
-        const std::string cause = error == ENOTDIR  ? "is not a folder"
-                                  : error == ENOENT ? "is not there"
-                                                    : fmt::format("cannot be entered: {}", ::strerrordesc_np(error));
-        report_.add(place_of(item.at("root")),
-                    fmt::format("route.root must be a folder; {} {}", route.root.string(), cause));
+        if (const std::string problem = why_not_enterable(route.root); !problem.empty()) {
+            report_.add(place_of(item.at("root")),
+                        fmt::format("route.root must be a folder; {} {}", route.root.string(), problem));
+        }
+    }
+
+    /// As it will be: overrides are known by now.
+    void resolve_log(const char* key, std::string& path, bool opened) {
+        if (path == "stdout" || path == "stderr") return;
+        path = resolved(path).string();
+        if (!opened) return;
+        if (const std::string problem = why_not_loggable(path); !problem.empty())
+            report_.add(places_[key], fmt::format("{} must be a file to write to; {} {}", key, path, problem));
     }
 
     /// What is wrong with it, or "".
@@ -408,8 +419,10 @@ class Loader {
         const std::string section = dot == key.npos ? "" : key.substr(0, dot);
         const std::string name = dot == key.npos ? key : key.substr(dot + 1);
         const toml::value value = override_value(text);
-        if (const auto* option = find_option(config_options(), section, name))
+        if (const auto* option = find_option(config_options(), section, name)) {
+            places_.erase(key);
             return set_option(*option, config_, value);
+        }
         if (const auto* option = find_option(listen_options(), section, name)) {
             if (config_.listen.empty()) config_.listen.push_back(default_listen());
             if (name == "address") config_.listen.resize(1);
@@ -441,7 +454,9 @@ class Loader {
     const std::string source_;
     const std::span<const std::string_view> handlers_;
     Config config_ = default_config();
-    std::set<std::string> hosts_;  // of all sites
+    std::set<std::string> hosts_;          // of all sites
+    std::map<std::string, Place> places_;  // of the values of options, where no override came behind them
+    std::optional<Place> https_only_;      // where somebody asks for it
     std::string overrides_text_;
 };
 

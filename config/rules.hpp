@@ -318,12 +318,12 @@ Rule<Holder> inherited_flag(Member member) {
     return rule;
 }
 
-/// Of an option that some handlers have: the dump says it only where it is on.
+/// Of an option that some handlers have: the dump says it only where it is not the default.
 template <class Holder>
-Rule<Holder> shown_if_true(Rule<Holder> rule) {
-    rule.get = [get = rule.get](const Holder& holder) {
+Rule<Holder> shown_if_changed(Rule<Holder> rule) {
+    rule.get = [get = rule.get, usual = rule.default_value](const Holder& holder) {
         std::string text = get(holder);
-        return text == "true" ? text : std::string();
+        return text == usual ? std::string() : text;
     };
     return rule;
 }

@@ -49,17 +49,17 @@ struct Entries {
     int error = 0;
 };
 
-/// As StaticRoot opens it: what a link leads to, if that lies in the folder.
-bool look_at(int folder, const char* name, struct stat& status) {
+/// As StaticRoot opens it: what a link leads to, if it is followed and that lies in the folder.
+bool look_at(int folder, const char* name, std::uint64_t resolution, struct stat& status) {
     open_how how{};
     how.flags = O_PATH | O_CLOEXEC;
-    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+    how.resolve = resolution;
     const Descriptor found(static_cast<int>(::syscall(SYS_openat2, folder, name, &how, sizeof how)));
     return found.get() >= 0 && ::fstat(found.get(), &status) == 0;
 }
 
 // Blocks.
-Entries read_entries(const File& folder) {
+Entries read_entries(const File& folder, std::uint64_t resolution) {
     Entries entries;
     const int number = ::openat(folder.descriptor(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     const std::unique_ptr<DIR, int (*)(DIR*)> stream(number < 0 ? nullptr : ::fdopendir(number), &::closedir);
@@ -71,7 +71,7 @@ Entries read_entries(const File& folder) {
     while (const dirent* entry = ::readdir(stream.get())) {
         if (entry->d_name[0] == '.') continue;
         struct stat status{};
-        if (!look_at(number, entry->d_name, status)) continue;
+        if (!look_at(number, entry->d_name, resolution, status)) continue;
         if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) continue;
         if (entries.list.size() == kEntriesMax) {
             entries.more = true;
@@ -215,8 +215,8 @@ bool wants_json(const Request& request) {
 
 }  // namespace
 
-task<Response> list_folder(const Request& request, FilePointer folder) {
-    auto read = [&folder] { return read_entries(*folder); };
+task<Response> list_folder(const Request& request, const StaticRoot& root, FilePointer folder) {
+    auto read = [&] { return read_entries(*folder, root.resolution()); };
     auto entries = co_await runtime::blocking(read);
     if (!entries) co_return Response::busy("too much to do to read the folder\n");
     if (entries->error != 0) co_return failed(entries->error);

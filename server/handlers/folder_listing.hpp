@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What is in a folder, as a page or as JSON. Only what can be asked for is shown: no names that begin with a dot, no
-// links that lead out of the folder.
+// links that lead out of the folder, or are not followed.
 #pragma once
 
 #include "runtime/task.hpp"
@@ -12,7 +12,8 @@
 namespace spindle::handlers {
 
 /// Sorted by the query: `sort` is name, size or modified, `order` asc or desc; folders first. JSON for those who accept
-/// application/json rather than text/html. Reads the folder where blocking harms nobody.
-[[nodiscard]] runtime::task<http::Response> list_folder(const http::Request& request, FilePointer folder);
+/// application/json rather than text/html. `folder` was found below `root`. Reads the folder where blocking harms nobody.
+[[nodiscard]] runtime::task<http::Response> list_folder(const http::Request& request, const StaticRoot& root,
+                                                        FilePointer folder);
 
 }  // namespace spindle::handlers

@@ -118,6 +118,7 @@ class Maker {
                              .clients_allowed = route.access.allow.empty() ? site.access.allow : route.access.allow};
         made.clients_denied.insert(made.clients_denied.end(), route.access.deny.begin(), route.access.deny.end());
         made.rate_limit = limit(site, route);
+        made.https_only = route.access.https_only.value_or(site.access.https_only.value_or(false));
         if (route.handler == "rewrite") made.rewrite_to = config::parse_template(route.to).value();
         return made;
     }

@@ -79,7 +79,7 @@ task<Response> send_folder(const StaticRoute& route, const Request& request, con
     const std::string opened = folder.empty() ? "." : folder;
     auto found = co_await route.root.find(opened);
     if (!found) co_return failed(found.error());
-    co_return co_await list_folder(request, std::move(*found));
+    co_return co_await list_folder(request, route.root, std::move(*found));
 }
 
 /// `relative` is what the request asks for.
@@ -157,7 +157,7 @@ std::expected<SharedFiles, std::string> make_shared_files(const config::Config& 
 }
 
 std::expected<pipeline::Handler, std::string> make_static_files(const config::Route& route, const SharedFiles& shared) {
-    auto root = StaticRoot::open(route.root, shared.cache);
+    auto root = StaticRoot::open(route.root, route.symlinks, shared.cache);
     if (!root) {
         return std::unexpected(
             fmt::format("root {}: {}", route.root.string(), std::generic_category().message(root.error())));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Files below a root. Every path is opened by openat2(2) with RESOLVE_BENEATH from the root's descriptor, so
-// that no "..", encoding or symlink leaves it whatever changes on disk meanwhile. Names that begin with a dot
-// do not exist, but for /.well-known/ (RFC 8615).
+// that no "..", encoding or symlink leaves it whatever changes on disk meanwhile; where route.symlinks is "none", with
+// RESOLVE_NO_SYMLINKS too. Names that begin with a dot do not exist, but for /.well-known/ (RFC 8615).
 #pragma once
 
 #include <expected>

@@ -11,10 +11,16 @@
 
 namespace spindle::handlers {
 
-std::expected<StaticRoot, int> StaticRoot::open(const std::filesystem::path& folder, std::shared_ptr<FileCache> cache) {
+StaticRoot::StaticRoot(Descriptor folder, config::Symlinks symlinks, std::shared_ptr<FileCache> cache) noexcept
+    : folder_(std::move(folder)),
+      resolution_(RESOLVE_BENEATH | (symlinks == config::Symlinks::none ? RESOLVE_NO_SYMLINKS : RESOLVE_NO_MAGICLINKS)),
+      cache_(std::move(cache)) {}
+
+std::expected<StaticRoot, int> StaticRoot::open(const std::filesystem::path& folder, config::Symlinks symlinks,
+                                                std::shared_ptr<FileCache> cache) {
     Descriptor descriptor(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (descriptor.get() < 0) return std::unexpected(errno);
-    return StaticRoot(std::move(descriptor), std::move(cache));
+    return StaticRoot(std::move(descriptor), symlinks, std::move(cache));
 }
 
 std::optional<FoundFile> StaticRoot::known(std::string_view path) const {
@@ -43,9 +49,10 @@ runtime::task<FoundFile> StaticRoot::look(const std::string& path) const {
     open_how how{};
     // O_NONBLOCK: opening a FIFO must not wait for its writer.
     how.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
-    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+    how.resolve = resolution_;
     const auto opened = co_await runtime::open_beneath(folder_.get(), path.c_str(), how);
-    if (!opened) co_return std::unexpected(opened.error().code);
+    // ELOOP: a link that is not followed, or one that leads nowhere.
+    if (!opened) co_return std::unexpected(opened.error().code == ELOOP ? ENOENT : opened.error().code);
     Descriptor descriptor(*opened);
     struct stat status{};
     if (::fstat(descriptor.get(), &status) != 0) co_return std::unexpected(errno);

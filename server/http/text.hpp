@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Field values as lists: what most of RFC 9110's grammars begin with.
+// Field values in parts: what most of RFC 9110's grammars begin with.
 #pragma once
 
 #include <algorithm>
@@ -22,6 +22,12 @@ inline constexpr std::string_view kBlank = " \t";
     const std::string_view taken = text.substr(0, text.find(mark));
     text.remove_prefix(std::min(taken.size() + 1, text.size()));
     return trimmed(taken);
+}
+
+/// What of a Host field is the name or the address.
+[[nodiscard]] constexpr std::string_view without_port(std::string_view host) noexcept {
+    const std::size_t behind = host.starts_with('[') ? host.find(']') : 0;
+    return host.substr(0, host.find(':', std::min(behind, host.size())));
 }
 
 }  // namespace spindle::http

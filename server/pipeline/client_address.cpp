@@ -45,17 +45,24 @@ class Walk {
     Walk(const PeerAddress& peer, const config::Proxies& proxies) noexcept : peer_(peer), proxies_(proxies) {}
 
     void pass(const PeerAddress& address, std::string_view scheme) noexcept {
-        if (client_ && address.is_in(proxies_.trusted)) return;
-        client_ = Client{address, scheme.empty() ? "http" : scheme};
+        const bool trusted = address.is_in(proxies_.trusted);
+        if (trusted && address_) return;
+        if (!trusted || scheme_.empty()) scheme_ = scheme;
+        address_ = address;
     }
-    void pass_unreadable() noexcept { client_.reset(); }
+    /// What a trusted proxy says of the scheme is believed, though it does not say who asked.
+    void pass_unreadable(std::string_view scheme = {}) noexcept {
+        address_.reset();
+        scheme_ = scheme;
+    }
 
-    [[nodiscard]] Client end() const noexcept { return client_.value_or(Client{peer_}); }
+    [[nodiscard]] Client end() const noexcept { return {address_.value_or(peer_), scheme_}; }
 
   private:
     const PeerAddress& peer_;
     const config::Proxies& proxies_;
-    std::optional<Client> client_;  ///< none: the next one that can be read
+    std::optional<PeerAddress> address_;  ///< none: the next one that can be read
+    std::string_view scheme_;
 };
 
 // ---- X-Forwarded-For: 203.0.113.7, 10.0.0.1
@@ -147,7 +154,7 @@ void walk_elements(Walk& walk, std::string_view list) noexcept {
         if (!element->given) continue;
         const auto address = element->node && !element->twice ? parse_node(*element->node) : std::nullopt;
         if (address) walk.pass(*address, element->scheme);
-        else walk.pass_unreadable();
+        else walk.pass_unreadable(element->scheme);
     }
 }
 

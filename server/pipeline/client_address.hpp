@@ -14,7 +14,7 @@ namespace spindle::pipeline {
 
 struct Client {
     PeerAddress address;
-    std::string_view scheme = "http";  ///< what it asked with: "http" or "https"
+    std::string_view scheme = {};  ///< what it asked the proxies with: "http" or "https"; empty: none of them said it
 };
 
 /// `peer` itself, unless it is a trusted proxy. Then from right to left, each proxy having added to the right: the

@@ -2,6 +2,7 @@
 #include "server/pipeline/compression.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -9,6 +10,7 @@
 #include "server/http/encode.hpp"
 #include "server/http/encoded_response.hpp"
 #include "server/http/serialise.hpp"
+#include "server/pipeline/encoded_stream.hpp"
 
 namespace spindle::pipeline {
 
@@ -20,6 +22,12 @@ namespace {
 
 std::string_view bytes_of(const Response& response) noexcept {
     return http::bytes_in_memory(response).value_or(std::string_view());
+}
+
+/// Null if it is none.
+StreamedBody* stream_of(Response& response) noexcept {
+    auto* const stream = std::get_if<std::unique_ptr<http::BodyStream>>(&response.body);
+    return stream == nullptr ? nullptr : static_cast<StreamedBody*>(stream->get());
 }
 
 bool forbids_transforming(const Response& response) noexcept {
@@ -36,6 +44,22 @@ Coding best_of(const Request& request, std::span<const Coding> codings) noexcept
     return accepted.empty() ? Coding::identity : accepted.best();
 }
 
+/// Holds its bytes of the sum as long as it lives.
+struct CountedEncoder {
+    CountedEncoder(std::atomic<std::size_t>& sum, std::size_t bytes) noexcept : sum_(sum), bytes_(bytes) {
+        sum_ += bytes_;
+    }
+    ~CountedEncoder() { sum_ -= bytes_; }
+    CountedEncoder(const CountedEncoder&) = delete;
+    CountedEncoder& operator=(const CountedEncoder&) = delete;
+
+    std::unique_ptr<http::StreamEncoder> encoder{};
+
+  private:
+    std::atomic<std::size_t>& sum_;
+    const std::size_t bytes_;
+};
+
 void replace_body(Response& response, Coding coding, std::optional<std::string> encoded) {
     if (!encoded) return;
     response.body = std::move(*encoded);
@@ -45,7 +69,10 @@ void replace_body(Response& response, Coding coding, std::optional<std::string> 
 }  // namespace
 
 Compression::Compression(const config::Compression& options)
-    : codings_(http::codings_of(options.encodings)), types_(options.types), bytes_min_(options.min_bytes) {
+    : codings_(http::codings_of(options.encodings)),
+      types_(options.types),
+      bytes_min_(options.min_bytes),
+      stream_bytes_max_(options.stream_bytes) {
     std::ranges::sort(types_);
 }
 
@@ -57,7 +84,8 @@ bool Compression::fits(std::string_view content_type, std::uint64_t bytes) const
 }
 
 bool Compression::concerns(const Response& response) const noexcept {
-    const std::size_t bytes = bytes_of(response).size();
+    const bool streamed = std::holds_alternative<std::unique_ptr<http::BodyStream>>(response.body);
+    const std::size_t bytes = streamed ? std::numeric_limits<std::size_t>::max() : bytes_of(response).size();
     if (bytes == 0 || http::is_bodiless(response.status) || response.status == 206) return false;
     const std::string_view type =
         response.content_type.empty() ? response.field("content-type").value_or("") : response.content_type;
@@ -67,8 +95,15 @@ bool Compression::concerns(const Response& response) const noexcept {
 
 void Compression::encode_if_short(const Request& request, Response& response) const {
     if (!concerns(response)) return;
-    const std::string_view bytes = bytes_of(response);
     const Coding coding = best_of(request, codings_);
+    if (StreamedBody* const stream = stream_of(response); stream != nullptr) {
+        http::vary_by_encoding(response);
+        std::shared_ptr<http::StreamEncoder> encoder = stream_encoder(coding);
+        if (encoder == nullptr) return;
+        encode_stream(*stream, std::move(encoder));
+        return http::mark_encoded(response, coding);
+    }
+    const std::string_view bytes = bytes_of(response);
     if (coding != Coding::identity && bytes.size() > kShortBytesMax) return;
     http::vary_by_encoding(response);
     replace_body(response, coding, http::encode(coding, bytes));
@@ -82,6 +117,13 @@ runtime::task<void> Compression::encode(const Request& request, Response& respon
     auto work = [coding, bytes = bytes_of(response)] { return http::encode(coding, bytes); };
     auto encoded = co_await runtime::blocking(work);
     if (encoded) replace_body(response, coding, std::move(*encoded));
+}
+
+std::shared_ptr<http::StreamEncoder> Compression::stream_encoder(Coding coding) const {
+    const auto counted = std::make_shared<CountedEncoder>(stream_bytes_, http::stream_encoder_bytes(coding));
+    if (stream_bytes_ > stream_bytes_max_) return nullptr;
+    counted->encoder = http::make_stream_encoder(coding);
+    return {counted, counted->encoder.get()};
 }
 
 }  // namespace spindle::pipeline

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Which answers are compressed while they are sent, and in which coding: bodies that lie in memory whole, for clients
-// that accept it. Short ones at once, long ones where they hold up nobody. Immutable; any flow.
+// Which answers are compressed while they are sent, and in which coding: bodies that lie in memory whole, short ones at
+// once, long ones where they hold up nobody; and streamed ones, piece by piece. For clients that accept it. Any flow.
 //
 // A response that says Vary: Accept-Encoding was negotiated by its handler, and is left as it is.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,6 +20,7 @@
 #include "server/http/coding.hpp"
 #include "server/http/request.hpp"
 #include "server/http/response.hpp"
+#include "server/http/stream_encoder.hpp"
 
 namespace spindle::pipeline {
 
@@ -34,7 +37,8 @@ class Compression {
     /// Whether encode() has something to do.
     [[nodiscard]] bool concerns(const http::Response& response) const noexcept;
 
-    /// What can be done at once: all but encoding a long body. Never waits.
+    /// What can be done at once: all but encoding a long body. Never waits. A stream will be encoded while it is
+    /// produced, unless streams hold too much memory already.
     void encode_if_short(const http::Request& request, http::Response& response) const;
 
     /// May suspend, inside a HandlerScope only. A body that does not get smaller stays as it is, as does a long one
@@ -45,9 +49,14 @@ class Compression {
     static constexpr std::size_t kShortBytesMax = 16 * 1024;
 
   private:
+    /// Null if that is too much memory.
+    [[nodiscard]] std::shared_ptr<http::StreamEncoder> stream_encoder(http::Coding coding) const;
+
     std::vector<http::Coding> codings_;
     std::vector<std::string> types_;  ///< sorted
     std::uint64_t bytes_min_;
+    std::size_t stream_bytes_max_;
+    mutable std::atomic<std::size_t> stream_bytes_{0};  ///< what encoders of streams may come to
 };
 
 }  // namespace spindle::pipeline

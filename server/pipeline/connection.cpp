@@ -10,11 +10,11 @@
 #include "runtime/cycle_clock.hpp"
 #include "runtime/io.hpp"
 #include "server/http/proxy_header.hpp"
+#include "server/pipeline/admission.hpp"
 #include "server/pipeline/client_address.hpp"
 #include "server/pipeline/connection_body.hpp"
 #include "server/pipeline/connection_scope.hpp"
 #include "server/pipeline/connection_send.hpp"
-#include "server/pipeline/rate_limiter.hpp"
 #include "server/pipeline/server.hpp"
 
 namespace spindle::pipeline {
@@ -314,20 +314,11 @@ bool Connection<Stream>::admit() {
     if (route == nullptr || route->for_everyone()) [[likely]]
         return true;
     peer_.settle();
-    const PeerAddress client = client_of(exchange_->request, peer_, server_.config().proxies).address;
-    std::optional<Response> refusal;
-    if (!route->admits(client)) {
-        count(Reason::denied);
-        refusal = Response::text(403, "403 Forbidden\n");
-    } else if (route->rate_limit != nullptr) {
-        const auto wait = route->rate_limit->take(client.network(), std::chrono::nanoseconds(now()));
-        if (wait.count() > 0) {
-            count(Reason::rate_limited);
-            refusal = Response::text(429, "429 Too Many Requests\n");
-            refusal->set("Retry-After", std::to_string(std::chrono::ceil<std::chrono::seconds>(wait).count()));
-        }
-    }
+    const Client client = client_of(exchange_->request, peer_, server_.config().proxies);
+    std::optional<Response> refusal = refusal_of(*route, exchange_->request, client, std::chrono::nanoseconds(now()));
     if (!refusal) return true;
+    if (refusal->status == 403) count(Reason::denied);
+    if (refusal->status == 429) count(Reason::rate_limited);
     apply_rules(*refusal);
     exchange_->response = std::make_unique<Response>(std::move(*refusal));
     return false;
@@ -348,7 +339,11 @@ void Connection<Stream>::apply_rules(Response& response) const {
 
 template <class Stream>
 Context Connection<Stream>::context_of(const Route& route, RequestBody& body) noexcept {
-    return {.backend = server_.backend(), .body = &body, .route = &route};
+    return {.backend = server_.backend(),
+            .body = &body,
+            .route = &route,
+            .peer = &peer_,
+            .proxies = &server_.config().proxies};
 }
 
 template <class Stream>

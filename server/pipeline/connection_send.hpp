@@ -145,6 +145,8 @@ task<typename Connection<Stream>::Streamed> Connection<Stream>::send_stream(Resp
     if (body.failed() && !writer.begun()) co_return Streamed::not_begun;
     if (body.broken() != 0) lost({body.broken()});
     if (receiver_ == Peer::there && (body.failed() || !whole)) count(Reason::answer_incomplete);
+    if (whole && !writer.begun() && exchange_->request.method != http::Method::head)
+        response.remove("content-encoding");  // an empty body is in no coding
     whole = whole && body.sound() && writer.begin();
     if (whole && exchange_->request.method != http::Method::head) writer.end();
     if (whole) whole = co_await flush();

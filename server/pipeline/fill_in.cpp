@@ -8,7 +8,7 @@
 namespace spindle::pipeline {
 
 std::string fill_in(const config::TextTemplate& text, const Route& route, const http::Request& request,
-                    Encoding encoding) {
+                    Encoding encoding, std::string_view scheme) {
     std::string filled;
     const auto names = route.pattern.parameter_names();
     const Parameters parameters = parameters_of(route, request.path);
@@ -24,6 +24,8 @@ std::string fill_in(const config::TextTemplate& text, const Route& route, const 
             append(parameters[static_cast<std::size_t>(parameter - names.begin())]);
         } else if (piece.text == "host") {
             filled += request.host;
+        } else if (piece.text == "scheme") {
+            filled += scheme;
         } else if (piece.text == "query") {
             filled += request.query;
         } else if (piece.text == "path" || piece.text == "uri") {

@@ -28,6 +28,7 @@
 #include "runtime/task.hpp"
 #include "server/http/request.hpp"
 #include "server/http/response.hpp"
+#include "server/pipeline/client_address.hpp"
 #include "server/pipeline/peer_address.hpp"
 
 namespace spindle::pipeline {
@@ -76,6 +77,15 @@ struct Context {
 
     const Route* route = nullptr;  ///< never null while a handler runs
 
+    PeerAddress* peer = nullptr;               ///< never null while a handler runs, as is the next
+    const config::Proxies* proxies = nullptr;  ///< who is believed what it says of its clients
+
+    /// Who asks, and with what.
+    [[nodiscard]] Client client(const Request& request) const noexcept {
+        peer->settle();
+        return client_of(request, *peer, *proxies);
+    }
+
     /// Bounds what a coroutine handler waits for; null for plain ones, which cannot wait. It is cancelled when
     /// the client goes away, and ends with timeouts.handler.
     runtime::Scope* scope = nullptr;
@@ -121,9 +131,10 @@ struct Route {
     std::vector<config::Network> clients_allowed = {};  ///< empty: all
 
     std::shared_ptr<RateLimiter> rate_limit = nullptr;  ///< of each client; null: none
+    bool https_only = false;
 
     [[nodiscard]] bool for_everyone() const noexcept {
-        return clients_denied.empty() && clients_allowed.empty() && rate_limit == nullptr;
+        return clients_denied.empty() && clients_allowed.empty() && rate_limit == nullptr && !https_only;
     }
     /// A client that is not known is not admitted where anybody is kept out.
     [[nodiscard]] bool admits(const PeerAddress& client) const noexcept {

@@ -27,7 +27,7 @@ enum class Reason : std::uint8_t {
     head_late,     ///< timeouts.header
     body_late,     ///< timeouts.body, or slower than limits.body_rate
     handler_late,  ///< timeouts.handler
-    denied,        ///< `allow`, `deny`
+    denied,        ///< `allow`, `deny`, `https_only`
     rate_limited,  ///< `rate_limit`
     // Connections that end without an answer, or in the midst of one.
     address_full,       ///< limits.connections_per_address

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "server/http/text.hpp"
 #include "server/pipeline/fill_in.hpp"
 
 namespace spindle::pipeline {
@@ -30,8 +31,7 @@ Sites::Sites(std::vector<Site> sites) : sites_(std::move(sites)) {
 
 // RFC 9110 section 7.2: the port does not matter here; names are compared as DNS does, also with its final dot.
 const Site* Sites::find(std::string_view host) const noexcept {
-    const std::size_t behind = host.starts_with('[') ? host.find(']') : 0;
-    host = host.substr(0, host.find(':', std::min(behind, host.size())));
+    host = http::without_port(host);
     if (host.ends_with('.')) host.remove_suffix(1);
     constexpr std::size_t kLongestName = 255;
     if (host.size() > kLongestName) return fallback_;

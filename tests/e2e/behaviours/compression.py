@@ -252,3 +252,112 @@ def nothing_is_encoded_unless_it_is_said(t):
         reply = ask(t, "br, zstd, gzip", target)
         check.field(reply, "Content-Encoding", None)
         assert "accept-encoding" not in reply.tokens("Vary"), reply.fields
+
+
+# ---- streams: of the echo, which sends on what it gets when it gets it
+
+STREAMED = {"compression.encodings": CODINGS, "compression.types": ("application/octet-stream",)}
+STREAMS = configuration(STREAMED)
+
+
+def echo(body: bytes | None, coding: str = "gzip", method: str = "POST", version: str = "1.1"):
+    fields = {"Accept-Encoding": coding}
+    return request(method, "/echo", body=body, fields=fields, version=version)
+
+
+@behaviour(config=STREAMS, compare=False)  # where a body is cut is the network's business
+def a_stream_is_encoded_while_it_is_sent(t):
+    connection = t.connect()
+    for body in (b"short", LONG, NOISE):
+        connection.send_while_reading(echo(body) + echo(body, "identity"))
+        encoded, plain = connection.read_reply(), connection.read_reply()
+        check.field(encoded, "Content-Encoding", "gzip")
+        check.field(encoded, "Transfer-Encoding", "chunked")
+        check.same_bytes(gzip.decompress(encoded.body), body)
+        check.field(plain, "Content-Encoding", None)
+        check.same_bytes(plain.body, body)
+        for reply in (encoded, plain):
+            check.field(reply, "Vary", "Accept-Encoding")
+
+
+@behaviour(config=STREAMS, compare=False)
+def what_is_written_to_a_stream_is_not_held_back(t):
+    """Of a line that curl sends, the answer can be read before it sends the next one."""
+    for coding in CODINGS:
+        url = f"http://127.0.0.1:{t.server.address.port}/echo"
+        # -T .: standard input, without waiting for it; with curl's own time limit it would.
+        command = ["timeout", str(t.limit(10)), "curl", "--silent", "--no-buffer", "--compressed"]
+        command += ["-H", f"Accept-Encoding: {coding}", "-X", "POST", "-T", ".", url]
+        curl = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        try:
+            for number in range(5):
+                line = b"event %d in %s\n" % (number, coding.encode())
+                curl.stdin.write(line)
+                curl.stdin.flush()
+                check.equal(curl.stdout.readline(), line)
+            curl.stdin.close()
+            check.equal(curl.stdout.read(), b"")
+            check.equal(curl.wait(t.limit(10)), 0, f"curl's exit code for {coding}")
+        finally:
+            curl.terminate()
+            curl.wait()
+
+
+@behaviour(config=STREAMS)
+def a_stream_without_a_byte_is_in_no_coding(t):
+    connection = t.connect()
+    connection.send(
+        b"POST /echo HTTP/1.1\r\nHost: a.test\r\nAccept-Encoding: gzip\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + request("GET", "/plaintext")
+    )
+    reply = connection.read_reply()
+    check.equal((reply.status, reply.body), (200, b""))
+    check.field(reply, "Content-Encoding", None)
+    check.status(connection.read_reply(), 200)
+
+
+@behaviour(config=STREAMS)
+def a_stream_whose_request_breaks_is_refused_or_cut(t):
+    head = b"POST /echo HTTP/1.1\r\nHost: a.test\r\nAccept-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n"
+    connection = t.connect()
+    connection.send(head + b"zz\r\n")
+    check.status(connection.read_reply(), 400)
+    connection = t.connect()
+    connection.send(head + b"5\r\nhello\r\nzz\r\n")
+    answer = connection.read_to_end()
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n"), answer
+    assert not answer.endswith(b"0\r\n\r\n"), "the answer looks whole"
+
+
+@behaviour(config=STREAMS, compare=False)
+def a_stream_for_http_1_0_ends_with_the_connection(t):
+    connection = t.connect()
+    connection.send_while_reading(echo(LONG, version="1.0"))
+    reply = connection.read_reply()
+    check.field(reply, "Content-Encoding", "gzip")
+    check.same_bytes(gzip.decompress(reply.body), LONG)
+    connection.expect_end()
+
+
+@behaviour(config=configuration({**STREAMED, "compression.stream_bytes": "100KiB"}), compare=False)
+def a_stream_that_would_take_too_much_memory_goes_as_it_is(t):
+    """One in gzip fits in each process; while it lasts, no other does."""
+    head = b"POST /echo HTTP/1.1\r\nHost: a.test\r\nAccept-Encoding: gzip\r\nContent-Length: 10\r\n\r\n"
+    waiting = [t.connect() for _ in range(8 * t.variant.processes)]
+    for connection in waiting:
+        connection.send(head + b"first")
+    for connection in waiting:
+        assert connection.readable(t.limit(10)), "no answer"
+    for connection in waiting:
+        connection.send(b"later")
+    replies = [connection.read_reply() for connection in waiting]
+    encoded = [reply for reply in replies if reply.field("Content-Encoding") == "gzip"]
+    assert 1 <= len(encoded) <= t.variant.processes, f"{len(encoded)} are encoded"
+    for reply in replies:
+        body = gzip.decompress(reply.body) if reply in encoded else reply.body
+        check.equal(body, b"firstlater")
+    reply = t.ask("POST", "/echo", body=b"again", fields={"Accept-Encoding": "gzip"})
+    check.field(reply, "Content-Encoding", "gzip")
+    check.field(t.ask("POST", "/echo", body=b"a", fields={"Accept-Encoding": "br"}), "Content-Encoding", None)

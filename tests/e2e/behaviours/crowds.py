@@ -117,6 +117,15 @@ def what_a_killed_worker_had_open_is_forgotten(t):
         return True
 
     eventually(admitted, t.limit(10), "the dead worker's connections are forgotten")
+    t.close_connections()
+
+    def replaced() -> bool:
+        try:
+            return len({t.identity()["process"] for _ in range(8)} - {victim}) == 2
+        except (AssertionError, ConnectionError):
+            return False
+
+    eventually(replaced, t.limit(10), "another worker serves in its place")
 
 
 @behaviour(own_server=True, compare=False)

@@ -268,3 +268,86 @@ def behind_a_proxy_header_its_source_is_the_peer_that_may_be_trusted(t):
         connection.send(header + request("GET", f"/plaintext?mark={mark}", fields=fields))
         expect_answers(connection)
         check.equal(addresses(t, mark)[1], client, mark)
+
+
+# ---- https at the proxy
+
+HTTPS_ONLY = configuration(
+    {"proxies.trusted": ("127.0.0.0/8",)},
+    root=None,
+    more="""
+[[site]]
+hosts = ["secure.test"]
+https_only = true
+set_headers = { Strict-Transport-Security = "max-age=60" }
+[[site.route]]
+path = "/"
+handler = "respond"
+body = "secure"
+[[site.route]]
+path = "/echo"
+handler = "echo"
+[[site.route]]
+path = "/old/{rest...}"
+handler = "rewrite"
+to = "/new/{rest}"
+[[site.route]]
+path = "/health"
+handler = "respond"
+body = "well"
+https_only = false
+[[route]]
+path = "/moved/"
+handler = "redirect"
+to = "{scheme}://www.{host}{uri}"
+[[route]]
+path = "/only"
+handler = "plaintext"
+https_only = true
+""",
+)
+HTTP, HTTPS = {"X-Forwarded-Proto": "http"}, {"X-Forwarded-Proto": "https"}
+
+
+@behaviour(config=HTTPS_ONLY)
+def http_is_led_to_https_and_answered_there(t):
+    for target in ("/", "/a%20b?c=%2F", "/old/a?b", "//other.test/"):
+        reply = t.get(target, host="secure.test:80", fields=HTTP)
+        check.status(reply, 308)
+        check.field(reply, "Location", f"https://secure.test{target}")
+        check.field(reply, "Strict-Transport-Security", "max-age=60")
+        reply = t.get(target, host="secure.test", fields=HTTPS)
+        check.status(reply, 200)
+        check.equal(reply.body, b"secure")
+    check.status(t.get("/only", fields=HTTP), 308)
+    check.status(t.get("/only", fields=HTTPS), 200)
+
+
+@behaviour(config=HTTPS_ONLY)
+def whoever_says_no_scheme_is_not_led_in_a_circle(t):
+    for fields in ({}, {"X-Forwarded-For": "192.0.2.66"}, {"Forwarded": "proto=https"}):
+        check.status(t.get("/", host="secure.test", fields=fields), 403)
+        check.equal(t.get("/health", host="secure.test", fields=fields).body, b"well")
+
+
+@behaviour(config=HTTPS_ONLY)
+def a_body_that_is_led_to_https_is_not_a_request(t):
+    connection = t.connect()
+    body = b"GET / HTTP/1.1\r\nHost: secure.test\r\n\r\n"
+    connection.send(request("POST", "/echo", host="secure.test", body=body, fields=HTTP))
+    connection.send(request("POST", "/echo", host="secure.test", body=body, fields=HTTPS))
+    check.status(connection.read_reply(), 308)
+    check.equal(connection.read_reply().body, body)
+
+
+@behaviour(config=HTTPS_ONLY)
+def a_redirect_keeps_the_scheme(t):
+    for fields, scheme in ((HTTP, "http"), (HTTPS, "https"), ({}, "http")):
+        reply = t.get("/moved/a?b", fields=fields)
+        check.field(reply, "Location", f"{scheme}://www.spindle.test/moved/a?b")
+
+
+@behaviour(config=configuration({"proxies.trusted": ("127.0.0.2",)}, more=HTTPS_ONLY.more))
+def a_stranger_cannot_say_that_it_came_by_https(t):
+    check.status(t.get("/", host="secure.test", fields=HTTPS), 403)
+    check.field(t.get("/moved/a", fields=HTTPS), "Location", "http://www.spindle.test/moved/a")

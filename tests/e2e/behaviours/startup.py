@@ -4,6 +4,7 @@
 import errno
 import json
 import os
+import re
 import signal
 import socket
 from pathlib import Path
@@ -100,6 +101,31 @@ def a_root_that_may_not_be_entered_is_named(t):
         expect_no_start(t, config, CONFIGURATION, *words, launcher=ORDINARY)
     finally:
         folder.chmod(0o700)
+
+
+@behaviour(own_server=True, compare=False)
+def a_log_that_cannot_be_opened_is_named_with_its_place(t):
+    folder = t.bench.folder / f"logs_{t.variant.name.replace('/', '_')}"
+    folder.mkdir(mode=0o555)
+    for key in ("log.access_path", "log.error_path"):
+        for path, why in (
+            (folder / "a.log", "cannot be made in its folder: Permission denied"),
+            (folder / "none" / "a.log", "is in a folder that is not there"),
+            (folder, "cannot be opened: Is a directory"),
+        ):
+            config = configuration({key: str(path)}, root=None)
+            output = expect_no_start(
+                t, config, CONFIGURATION, f"{key} must", f"{path} {why}", launcher=ORDINARY
+            )
+            assert re.search(r"\.toml:\d+:\d+: error: ", output), output
+
+
+@behaviour(own_server=True, compare=False)
+def the_check_of_a_configuration_makes_no_log(t):
+    path = t.bench.folder / f"unmade_{t.variant.name.replace('/', '_')}.log"
+    config = t.write_config(configuration({"log.access_path": str(path)}))
+    check.equal(t.run_command("-t", "-c", str(config)).returncode, 0, "exit code")
+    assert not path.exists(), "the log is there"
 
 
 @behaviour(own_server=True, compare=False)

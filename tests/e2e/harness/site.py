@@ -80,11 +80,31 @@ ENCODED_FILES = {
     "picture.png": PAGE,
 }
 
+# A third root, "linked", which is a link itself.
+LINKED_FILES = {
+    "page.html": b"<p>the page\n",
+    "target.html": b"<p>where links lead\n",
+    "folder/file.txt": b"in a folder\n",
+    "index/page.html": b"<p>beside a linked index\n",
+    "note.txt": b"a note\n",
+}
+LINKS = {
+    "link.html": "target.html",
+    "index/index.html": "../target.html",
+    "folder_link": "folder",
+    "note.txt.br": "target.html",
+    "circle": "circle",
+}
+
 
 def make_site(folder: Path) -> None:
-    """Fills `folder` with `site` and `encoded` (roots), and with what must stay out of reach beside them."""
+    """Fills `folder` with `site`, `encoded` and `linked` (roots), and with what must stay out of reach beside them."""
     _write(folder / "encoded", ENCODED_FILES)
     os.utime(folder / "encoded" / "stale.css.br", (MODIFIED - 1, MODIFIED - 1))
+    _write(folder / "links", LINKED_FILES)
+    for name, target in LINKS.items():
+        (folder / "links" / name).symlink_to(target)
+    (folder / "linked").symlink_to("links")
     root = folder / "site"
     _write(root, FILES)
     (root / FUTURE).write_bytes(b"from another clock\n")

@@ -88,6 +88,14 @@ TEST_CASE("A PROXY header that nobody is trusted to send is a mistake") {
     CHECK(problems(listen + "[proxies]\ntrusted = [\"::1\"]\n") == "none");
 }
 
+TEST_CASE("https_only where nobody may say that https was used is a mistake") {
+    const std::string site = "[[site]]\nhosts = [\"a.test\"]\nhttps_only = true\n";
+    const std::string open = "[[site.route]]\npath = \"/\"\nhandler = \"sleep\"\nhttps_only = false\n";
+    says(problems(site), "spindle.toml:3:14: error: https_only is on, but proxies.trusted is empty: nobody could say");
+    CHECK(problems("[proxies]\ntrusted = [\"::1\"]\n" + site + open) == "none");
+    CHECK(problems("[[site]]\nhosts = [\"a.test\"]\n" + open) == "none");
+}
+
 TEST_CASE("An empty file is every default, and one listener") {
     const auto config = Folder("").load();
     REQUIRE(config);
@@ -185,6 +193,10 @@ TEST_CASE("Routes are checked against the handlers and the file system") {
          "must end with /, as /files/");
     says(problems("[[route]]\npath = \"/x\"\nhandler = \"sleep\"\nroot = \"site\"\n"),
          "route.root is for the handler static only");
+    says(problems("[[route]]\npath = \"/x\"\nhandler = \"sleep\"\nsymlinks = \"none\"\n"),
+         "route.symlinks is for the handler static only");
+    says(problems("[[route]]\npath = \"/\"\nhandler = \"static\"\nroot = \"site\"\nsymlinks = \"no\"\n"),
+         "route.symlinks must be one of \"within\", \"none\", not \"no\"");
     says(problems("[[route]]\npath = \"/x\"\nhandler = \"sleep\"\n[[route]]\npath = \"/x\"\nhandler = \"sleep\"\n"),
          "spindle.toml:5:8: error: route.path /x is there twice");
 }
@@ -248,7 +260,8 @@ TEST_CASE("Redirects and rewrites are checked") {
     says(problems(route("handler = \"rewrite\"\nto = \"https://x\"\n")), "it must begin with /");
     says(problems(route("handler = \"sleep\"\nto = \"/\"\n")),
          "route.to is for the handlers redirect and rewrite only");
-    CHECK(problems(route("handler = \"redirect\"\nto = \"https://{host}/{id}{uri}\"\n")) == "none");
+    CHECK(problems(route("handler = \"redirect\"\nto = \"{scheme}://{host}/{id}{uri}\"\n")) == "none");
+    says(problems(route("handler = \"rewrite\"\nto = \"/{scheme}/{id}\"\n")), "route.to has {scheme}, which neither");
 }
 
 TEST_CASE("Headers and error pages are checked") {
@@ -294,6 +307,17 @@ TEST_CASE("A wrong override is named as it was typed") {
     says(problems("", {"log.access=true\nlevel = \"off\""}), "log.access must be true or false");
 }
 
+TEST_CASE("A log that cannot be opened is named, unless it will not be") {
+    const std::string log = "[log]\nerror_path = \"none/error.log\"\naccess_path = \"none/access.log\"\n";
+    const std::string report = problems(log);
+    says(report, "spindle.toml:2:14: error: log.error_path must be a file to write to; ");
+    says(report, "none/error.log is in a folder that is not there");
+    says(report, "spindle.toml:3:15: error: log.access_path must be a file to write to; ");
+    CHECK(problems(log, {"log.error_path=stderr", "log.access=false"}) == "none");
+    says(problems("[log]\nerror_path = \"stderr\"\n", {"log.error_path=none/error.log"}),
+         "spindle.toml: error: log.error_path must be a file to write to; ");
+}
+
 TEST_CASE("A missing file is named") {
     const auto config = load("/no/such/file.toml", {}, kHandlers);
     REQUIRE_FALSE(config);
@@ -303,7 +327,8 @@ TEST_CASE("A missing file is named") {
 TEST_CASE("A dump loads to the same dump") {
     const Folder folder(
         "[timeouts]\nidle = \"77s\"\n[[route]]\npath = \"/\"\nhandler = \"static\"\nroot = \"site\"\nindex = "
-        "[\"a\\\"b.html\"]\nprecompressed = [\"br\"]\n[responses]\nset_headers = { X-A = \"\\\"b\" "
+        "[\"a\\\"b.html\"]\nprecompressed = [\"br\"]\nsymlinks = \"none\"\n[responses]\nset_headers = { X-A = "
+        "\"\\\"b\" "
         "}\nsecurity_headers = false\nerror_pages = { "
         "404 = "
         "\"spindle.toml\" }\n[[site]]\nhosts = [\"a.test\"]\ncors_max_age = \"5m\"\n[[site.route]]\npath = "

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "server/http/encoded_response.hpp"
+#include "server/pipeline/handler.hpp"
 #include "tests/unit/runtime/on_every_backend.hpp"
 
 using namespace spindle;
@@ -13,8 +14,10 @@ using pipeline::Compression;
 
 namespace {
 
-const Compression kCompression(config::Compression{
-    .encodings = {"zstd", "gzip"}, .min_bytes = 100, .types = {"text/plain", "application/json"}});
+const Compression kCompression(config::Compression{.encodings = {"zstd", "gzip"},
+                                                   .min_bytes = 100,
+                                                   .types = {"text/plain", "application/json"},
+                                                   .stream_bytes = 400 * 1024});
 
 Response text_of(std::size_t bytes) { return Response::text(200, std::string(bytes, 'a')); }
 
@@ -27,6 +30,37 @@ Request accepting(std::string_view codings) {
 Response encoded(Response response, std::string_view codings = "gzip") {
     kCompression.encode_if_short(accepting(codings), response);
     return response;
+}
+
+runtime::task<void> write_all(const std::vector<std::string>& pieces, pipeline::BodyWriter& to) {
+    for (const std::string& piece : pieces) {
+        const auto written = co_await to.write(piece);
+        if (!written) co_return;
+    }
+}
+
+Response stream_of(std::vector<std::string> pieces) {
+    Response response = Response::text(200, "");
+    response.body = std::make_unique<pipeline::StreamedBody>(
+        [pieces = std::move(pieces)](pipeline::BodyWriter& to) { return write_all(pieces, to); });
+    return response;
+}
+
+class Collected final : public pipeline::BodyWriter {
+  public:
+    runtime::task<std::expected<void, runtime::Error>> write(std::string_view bytes) override {
+        writes.emplace_back(bytes);
+        co_return std::expected<void, runtime::Error>{};
+    }
+    std::vector<std::string> writes;
+};
+
+runtime::task<std::vector<std::string>> produced(Response response) {
+    Collected collected;
+    auto& body = static_cast<pipeline::StreamedBody&>(*std::get<std::unique_ptr<http::BodyStream>>(response.body));
+    runtime::task<void> producing = body.produce(collected);
+    co_await producing;
+    co_return std::move(collected.writes);
 }
 
 std::string coding_of(const Response& response) {
@@ -98,4 +132,44 @@ TEST_CASE("compression: a long body waits for another thread to encode it, under
         CHECK(std::get<std::string>(response.body).size() < 10'000);
         CHECK_FALSE(kCompression.concerns(response));
     });
+}
+
+TEST_CASE("compression: each write of a stream leaves encoded, under every backend") {
+    test::on_every_backend([](test::Run&) -> runtime::task<void> {
+        const runtime::HandlerScope user_code("test");
+        Response response = encoded(stream_of({"one", std::string(100'000, 'a'), "two"}));
+        CHECK(coding_of(response) == "gzip");
+        CHECK(vary_of(response) == "Accept-Encoding");
+        CHECK_FALSE(kCompression.concerns(response));
+        const std::vector<std::string> writes = co_await produced(std::move(response));
+        CHECK(writes.size() == 1 + 7 + 1 + 1);  // the long one in pieces of 16 KiB, and the end
+        CHECK(writes.front().starts_with("\x1f\x8b\x08"));
+        CHECK(writes[1].size() < 200);
+    });
+}
+
+TEST_CASE("compression: a stream of nothing stays so, under every backend") {
+    test::on_every_backend([](test::Run&) -> runtime::task<void> {
+        const runtime::HandlerScope user_code("test");
+        const std::vector<std::string> writes = co_await produced(encoded(stream_of({})));
+        CHECK(writes.empty());
+    });
+}
+
+TEST_CASE("compression: streams that would hold too much memory go as they are, until another one has ended") {
+    Response first = encoded(stream_of({"a"}), "zstd");
+    CHECK(coding_of(first) == "zstd");
+    CHECK(coding_of(encoded(stream_of({"a"}), "gzip")) == "gzip");
+    const Response second = encoded(stream_of({"a"}), "zstd");
+    CHECK(coding_of(second) == "none");
+    CHECK(vary_of(second) == "Accept-Encoding");
+    first = {};
+    CHECK(coding_of(encoded(stream_of({"a"}), "zstd")) == "zstd");
+}
+
+TEST_CASE("compression: a stream of another type, or for those who accept no coding, goes as it is") {
+    CHECK(coding_of(encoded(stream_of({"a"}), "")) == "none");
+    Response image = stream_of({"a"});
+    image.content_type = "image/png";
+    CHECK(coding_of(encoded(std::move(image))) == "none");
 }

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Who may ask: what a route answers instead of asking its handler, because of where a request comes from, how it came,
+// or how many did.
+#pragma once
+
+#include <chrono>
+#include <optional>
+
+#include "server/pipeline/client_address.hpp"
+#include "server/pipeline/handler.hpp"
+
+namespace spindle::pipeline {
+
+/// Nothing: the client may ask, and has done so once more. `now` is of the clock of RateLimiter::take.
+[[nodiscard]] std::optional<Response> refusal_of(const Route& route, const Request& request, const Client& client,
+                                                 std::chrono::nanoseconds now);
+
+}  // namespace spindle::pipeline

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+
+#include "server/http/stream_encoder.hpp"
+#include "server/pipeline/handler.hpp"
+
+namespace spindle::pipeline {
+
+/// Each write of `body`'s producer will leave encoded, all of it, before the write ends: nothing is held back for the
+/// next one. Long ones are encoded where they hold up nobody. Of a producer that writes nothing, nothing leaves.
+void encode_stream(StreamedBody& body, std::shared_ptr<http::StreamEncoder> encoder);
+
+}  // namespace spindle::pipeline
