@@ -5,37 +5,25 @@ namespace spindle::handlers {
 
 EncodedCache::Found EncodedCache::look(const Key& key) {
     const std::lock_guard lock(mutex_);
-    const auto [at, fresh] = entries_.try_emplace(key, Entry{nullptr, used_.end()});
-    if (fresh) return {State::claimed, nullptr};
-    Entry& entry = at->second;
-    if (entry.used == used_.end()) return {State::busy, nullptr};
-    used_.splice(used_.begin(), used_, entry.used);
-    return {State::known, entry.bytes};
+    if (const Bytes* const known = known_.find(key); known != nullptr) return {State::known, *known};
+    return {claimed_.insert(key).second ? State::claimed : State::busy, nullptr};
 }
 
 std::size_t EncodedCache::bytes() const {
     const std::lock_guard lock(mutex_);
-    return bytes_;
+    return known_.cost();
 }
 
 void EncodedCache::put(const Key& key, Bytes bytes) {
     const std::lock_guard lock(mutex_);
-    Entry& entry = entries_.at(key);
-    used_.push_front(key);
-    entry.used = used_.begin();
-    entry.bytes = std::move(bytes);
-    bytes_ += cost_of(entry.bytes);
-    while (bytes_ > bytes_max_) {
-        const auto oldest = entries_.find(used_.back());
-        bytes_ -= cost_of(oldest->second.bytes);
-        entries_.erase(oldest);
-        used_.pop_back();
-    }
+    claimed_.erase(key);
+    const std::size_t cost = kEntryBytes + (bytes ? bytes->capacity() : 0);
+    known_.put(key, std::move(bytes), cost, bytes_max_);
 }
 
 void EncodedCache::forget(const Key& key) noexcept {
     const std::lock_guard lock(mutex_);
-    entries_.erase(key);
+    claimed_.erase(key);
 }
 
 std::size_t EncodedCache::Hash::operator()(const Key& key) const noexcept {

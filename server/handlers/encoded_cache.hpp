@@ -6,15 +6,15 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <list>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include <sys/stat.h>
 
+#include "server/handlers/lru.hpp"
 #include "server/http/coding.hpp"
 
 namespace spindle::handlers {
@@ -77,22 +77,15 @@ class EncodedCache {
     struct Hash {
         std::size_t operator()(const Key& key) const noexcept;
     };
-    struct Entry {
-        Bytes bytes;
-        std::list<Key>::iterator used;  ///< the end while it is being encoded
-    };
-
     void put(const Key& key, Bytes bytes);
     void forget(const Key& key) noexcept;
-    static std::size_t cost_of(const Bytes& bytes) noexcept { return kEntryBytes + (bytes ? bytes->capacity() : 0); }
 
     static constexpr std::size_t kEntryBytes = 256;
 
     const std::size_t bytes_max_;
     mutable std::mutex mutex_;
-    std::unordered_map<Key, Entry, Hash> entries_;  ///< guarded by mutex_, as are the others
-    std::list<Key> used_;                           ///< those not being encoded, the last used first
-    std::size_t bytes_ = 0;
+    Lru<Key, Bytes, Hash> known_;            ///< guarded by mutex_, as is the other; its costs are bytes
+    std::unordered_set<Key, Hash> claimed_;  ///< being encoded
 };
 
 }  // namespace spindle::handlers

@@ -9,16 +9,15 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <list>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
 #include "config/config.hpp"
 #include "runtime/small_mutex.hpp"
 #include "server/handlers/file.hpp"
+#include "server/handlers/lru.hpp"
 
 namespace spindle::handlers {
 
@@ -56,26 +55,22 @@ class FileCache {
     struct Hash {
         std::size_t operator()(const Place& place) const noexcept;
     };
-    struct Entry {
+    struct OwnedPlace {
         int root;
         std::string path;
+        operator Place() const noexcept { return {root, path}; }
+    };
+    struct Seen {
         FoundFile found;
-        Clock::time_point seen;
-        [[nodiscard]] std::size_t cost() const noexcept {
-            const bool has_bytes = found.has_value() && (*found)->bytes != nullptr;
-            return kEntryBytes + path.size() + (has_bytes ? (*found)->bytes->capacity() : 0);
-        }
+        Clock::time_point at;
     };
     /// Locked on its own, so that processors seldom meet.
     struct Shard {
         mutable runtime::SmallMutex mutex;
-        std::list<Entry> entries;  ///< the last used first; guarded by mutex, as are the others
-        std::unordered_map<Place, std::list<Entry>::iterator, Hash> by_place;  ///< views into `entries`
-        std::size_t bytes = 0;
+        Lru<OwnedPlace, Seen, Hash, Place> seen;  ///< guarded by mutex; its costs are bytes
     };
 
     [[nodiscard]] Shard& shard_of(const Place& place) noexcept { return shards_[Hash{}(place) % kShards]; }
-    void drop_oldest_locked(Shard& shard);
 
     static constexpr std::size_t kEntryBytes = 512;
     static constexpr std::size_t kShards = 16;
