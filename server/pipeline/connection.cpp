@@ -264,10 +264,10 @@ typename Connection<Stream>::Next Connection<Stream>::append_at_once(Response& r
         exchange_->response = std::make_unique<Response>(std::move(response));
         return Next::slow;
     }
-    answered();
     const bool keep_alive = wants_keep_alive() && !response.close;
+    answered();
     const bool valid = append_small(response, keep_alive);
-    log(valid ? response.status : 500, valid ? body_bytes(response) : 0);
+    if (server_.access_log().enabled()) log(valid ? response.status : 500, valid ? body_bytes(response) : 0);
     if (!valid || !keep_alive) return Next::close;
     return exchange_->output.size() > kOutputBytesMax ? Next::flush : Next::go_on;
 }
