@@ -165,18 +165,19 @@ Format asked_format(const Request& request) {
     return accept.find("application/json") == accept.npos ? Format::text : Format::json;
 }
 
-Response respond(const Request& request, const Context& context, const pipeline::Scoreboard& board) {
+Response respond(const Request& request, const pipeline::Scoreboard& board) {
     const Format format = asked_format(request);
     if (format == Format::unknown)
         return Response::text(400, fmt::format("format: json or text, for example {}?format=json\n", request.path));
-    runtime::current_worker().refresh_figures();
+    runtime::Worker& worker = runtime::current_worker();
+    worker.refresh_figures();
     const Scores scores = board.read();
     Response response = Response::text(200, {});
     if (format == Format::json) {
         response.content_type = "application/json";
-        response.body = as_json(context.backend, scores);
+        response.body = as_json(worker.backend, scores);
     } else {
-        response.body = as_text(context.backend, scores);
+        response.body = as_text(worker.backend, scores);
     }
     response.set("Cache-Control", "no-store").set("Vary", "Accept");
     return response;
@@ -185,7 +186,7 @@ Response respond(const Request& request, const Context& context, const pipeline:
 }  // namespace
 
 pipeline::PlainHandler make_status(const pipeline::Scoreboard& board) {
-    return [&board](Request& request, Context& context) { return respond(request, context, board); };
+    return [&board](Request& request, Context&) { return respond(request, board); };
 }
 
 }  // namespace spindle::handlers

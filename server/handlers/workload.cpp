@@ -87,11 +87,11 @@ Response json(Request&, Context&) {
     return answer("application/json", std::string_view(R"({"message":"Hello, World!"})"));
 }
 
-Response backend(Request&, Context& context) {
+Response backend(Request&, Context&) {
     const runtime::WorkerIdentity identity = runtime::current_identity();
     Response response =
         answer("application/json", fmt::format(R"({{"backend":"{}","process":{},"worker":{},"thread":{}}})",
-                                               context.backend, ::getpid(), identity.worker, identity.thread));
+                                               identity.backend, ::getpid(), identity.worker, identity.thread));
     response.set("Cache-Control", "no-store");
     return response;
 }

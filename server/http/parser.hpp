@@ -64,6 +64,8 @@ class RequestParser {
     /// Bytes that the last parse_body took.
     [[nodiscard]] std::size_t consumed() const noexcept { return consumed_; }
 
+    /// Of the body so far, decoded.
+    [[nodiscard]] std::uint64_t body_bytes() const noexcept { return body_bytes_; }
     /// Of the message so far, head and body, as received.
     [[nodiscard]] std::uint64_t message_bytes() const noexcept { return head_bytes_ + body_consumed_; }
 

@@ -5,6 +5,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <new>
 
@@ -52,7 +53,7 @@ class Gzip final : public StreamEncoder {
             stream_.next_out = reinterpret_cast<Bytef*>(into.data() + before);
             stream_.avail_out = kRoom;
             ::deflate(&stream_, flush);
-            into.resize(into.size() - stream_.avail_out);
+            into.resize(before + kRoom - std::min<std::size_t>(kRoom, stream_.avail_out));
         } while (stream_.avail_out == 0);
     }
 

@@ -339,11 +339,7 @@ void Connection<Stream>::apply_rules(Response& response) const {
 
 template <class Stream>
 Context Connection<Stream>::context_of(const Route& route, RequestBody& body) noexcept {
-    return {.backend = server_.backend(),
-            .body = &body,
-            .route = &route,
-            .peer = &peer_,
-            .proxies = &server_.config().proxies};
+    return {.body = &body, .route = &route, .peer = &peer_, .proxies = &server_.config().proxies};
 }
 
 template <class Stream>

@@ -33,7 +33,6 @@ class Connection<Stream>::RequestBody final : public BodyReader {
             std::string_view chunk;
             const http::Event event = connection_.exchange_->parser.parse_body(unread_, chunk);
             unread_.remove_prefix(connection_.exchange_->parser.consumed());
-            received_ += chunk.size();
             if (event == http::Event::message_complete) complete_ = true;
             if (event == http::Event::error) fail(connection_.exchange_->parser.error());
             else if (!chunk.empty()) co_return Answer(chunk);
@@ -57,7 +56,8 @@ class Connection<Stream>::RequestBody final : public BodyReader {
     [[nodiscard]] bool continue_owed() const noexcept {
         return connection_.exchange_->request.expects_continue && !continued_ && !complete_ && unread_.empty();
     }
-    [[nodiscard]] std::uint64_t received() const noexcept { return received_; }
+    /// Decoded bytes so far.
+    [[nodiscard]] std::uint64_t received() const noexcept { return connection_.exchange_->parser.body_bytes(); }
     /// Bytes after the message: the next requests.
     [[nodiscard]] std::string_view rest() const noexcept { return unread_; }
 
@@ -99,7 +99,6 @@ class Connection<Stream>::RequestBody final : public BodyReader {
     std::string_view unread_;
     runtime::Received held_;
     runtime::Patience patience_;
-    std::uint64_t received_ = 0;
     bool complete_;
     /// No 100 is owed: it was sent, or the client did not wait for it (RFC 9110 section 10.1.1). One that came later
     /// could stand in the midst of the answer.

@@ -72,7 +72,6 @@ class ResponseRules;
 
 /// What a handler may ask about where it runs. Lives as long as the request.
 struct Context {
-    const char* backend = "";    ///< "event_loop" or "fiber"
     BodyReader* body = nullptr;  ///< never null while a handler runs
 
     const Route* route = nullptr;  ///< never null while a handler runs

@@ -13,8 +13,7 @@
 
 namespace spindle::pipeline {
 
-Server::Server(const config::Config& config, std::vector<Site> sites, AccessLog& log, runtime::Backend& backend,
-               Scoreboard& board)
+Server::Server(const config::Config& config, std::vector<Site> sites, AccessLog& log, Scoreboard& board)
     : config_(config),
       limits_{.header_bytes = config.limits.header_bytes,
               .header_count = config.limits.header_count,
@@ -24,8 +23,7 @@ Server::Server(const config::Config& config, std::vector<Site> sites, AccessLog&
       write_pace_{.timeout = config.timeouts.write, .rate_min = config.limits.write_rate},
       sites_(std::move(sites)),
       compression_(config.compression),
-      log_(log),
-      backend_(backend) {
+      log_(log) {
     auto& counters = board.pipeline();
     for (unsigned i = 0; i < counters.size(); ++i) workers_.push_back(std::make_unique<WorkerState>(counters[i]));
 }

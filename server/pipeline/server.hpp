@@ -29,9 +29,8 @@ namespace spindle::pipeline {
 
 class Server {
   public:
-    /// `log`, `backend` and `board` must outlive the server.
-    Server(const config::Config& config, std::vector<Site> sites, AccessLog& log, runtime::Backend& backend,
-           Scoreboard& board);
+    /// `log` and `board` must outlive the server.
+    Server(const config::Config& config, std::vector<Site> sites, AccessLog& log, Scoreboard& board);
     ~Server();
 
     /// How `backend` is to serve `listeners`, which must stay open meanwhile; for each, which of config.listen it is.
@@ -48,7 +47,6 @@ class Server {
     [[nodiscard]] const Compression* compression() const noexcept {
         return compression_.on() ? &compression_ : nullptr;
     }
-    [[nodiscard]] const char* backend() const noexcept { return backend_.name(); }
     /// Connections of this one (Accepted::listener) begin with a PROXY header.
     [[nodiscard]] bool expects_proxy_header(unsigned listener) const noexcept { return proxied_[listener]; }
     /// limits.connections_per_address holds: `counts`, which outlive the server, are of all processes; this one is
@@ -84,7 +82,6 @@ class Server {
     const Sites sites_;
     const Compression compression_;
     AccessLog& log_;
-    runtime::Backend& backend_;
     AddressCounts* addresses_ = nullptr;
     unsigned process_ = 0;
     StallLog stalls_;

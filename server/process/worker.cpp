@@ -77,7 +77,7 @@ int run_worker(const Worker& worker) {
     runtime::Figures figures;
     {
         const auto backend = make_backend(worker.config.concurrency, worker.number, worker.board.runtime());
-        pipeline::Server server(worker.config, worker.sites, worker.access_log, *backend, worker.board);
+        pipeline::Server server(worker.config, worker.sites, worker.access_log, worker.board);
         if (worker.addresses != nullptr) server.count_addresses(*worker.addresses, worker.number);
         runtime::Service service = server.service(worker.listeners, worker.configured);
         service.connections_max = connections_of_a_process(worker.config);
