@@ -148,7 +148,8 @@ std::vector<Option<Config>> make_config_options() {
          "Open connections of the whole server; beyond it new ones wait in the kernel's queue."},
         {"limits", "connections_per_address", count<C>(MEMBER(limits.connections_per_address), 0, 0, 10'000'000),
          "both",
-         "Open connections of each client to the whole server; more are closed with a 503. A client is an IPv4 address "
+         "Open connections of each client to the whole server; more are closed, with a 503 that is not waited for. A "
+         "client is an IPv4 address "
          "or a /64 of IPv6, behind a PROXY header the one that it names; unix sockets are not counted. 0 is any "
          "number."},
         {"limits", "requests_per_connection", count<C>(MEMBER(limits.requests_per_connection), 0, 0, 1'000'000'000'000),

@@ -113,6 +113,10 @@ void Acceptor::shed() noexcept {
     for (unsigned i = 0; i < kShedMax; ++i) {
         if (spare_ < 0) spare_ = open_spare();
         if (spare_ < 0) return;
+        if (const int another = open_spare(); another >= 0) {  // it was for a moment only
+            ::close(another);
+            return;
+        }
         ::close(std::exchange(spare_, -1));
         const int descriptor = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (descriptor < 0) break;

@@ -76,16 +76,34 @@ void walk_list(Walk& walk, std::string_view list) noexcept {
     }
 }
 
+/// Most proxies overwrite the field; where several have added to it, nobody says which hop is whose: then what they
+/// agree on counts.
+class AgreedScheme {
+  public:
+    void add(std::string_view list) noexcept {
+        while (!list.empty()) {
+            const std::string_view scheme = scheme_of(http::take_until(list, ','));
+            agreed_ = agreed_ && (!said_ || scheme == scheme_);
+            scheme_ = scheme;
+            said_ = true;
+        }
+    }
+    [[nodiscard]] std::string_view get() const noexcept { return agreed_ ? scheme_ : std::string_view(); }
+
+  private:
+    std::string_view scheme_;
+    bool said_ = false;
+    bool agreed_ = true;
+};
+
 Client by_x_forwarded(const http::Request& request, Walk walk) noexcept {
-    std::string_view scheme;
+    AgreedScheme scheme;
     for (const http::Field& field : request.fields) {
         if (http::iequals(field.name, "X-Forwarded-For")) walk_list(walk, field.value);
-        // The nearest proxy's is the last one.
-        else if (http::iequals(field.name, "X-Forwarded-Proto"))
-            scheme = scheme_of(trimmed(field.value.substr(field.value.rfind(',') + 1)));
+        else if (http::iequals(field.name, "X-Forwarded-Proto")) scheme.add(field.value);
     }
     Client client = walk.end();
-    if (!scheme.empty()) client.scheme = scheme;
+    if (!scheme.get().empty()) client.scheme = scheme.get();
     return client;
 }
 

@@ -67,6 +67,7 @@ typename Connection<Stream>::Next Connection<Stream>::enter() {
     if (address_counted_) return Next::go_on;
     if (exchange_ == nullptr) exchange_ = server_.worker_state().take_exchange();
     begin_request();
+    exchange_->request.forget();  // it was another connection's
     // Told, if the kernel takes it, but not waited for: who has too many connections gets no time of another one.
     [[maybe_unused]] const Next lingering = refuse(Reason::address_full, 503);
     [[maybe_unused]] const bool told = flush_now();
@@ -174,7 +175,7 @@ typename Connection<Stream>::Next Connection<Stream>::receive_failed(runtime::Er
     if (proxy_header_awaited_) return error.code == ETIMEDOUT ? refuse_proxy_header("late") : Next::close;
     const bool late = error.code == ETIMEDOUT;
     // An idle connection ends without a word; 408 is for a request under way (RFC 9110 section 15.5.9).
-    if (exchange_ == nullptr) {
+    if (!in_request()) {
         if (late) count(Reason::idle);
         return Next::close;
     }
@@ -187,11 +188,17 @@ typename Connection<Stream>::Next Connection<Stream>::receive_failed(runtime::Er
 template <class Stream>
 typename Connection<Stream>::Next Connection<Stream>::received_end() {
     // A connection without a byte is a look whether somebody listens; one between two requests has had what it wanted.
-    if (exchange_ == nullptr) return Next::close;
-    if (proxy_header_awaited_) return refuse_proxy_header("cut off");
+    if (exchange_ != nullptr && proxy_header_awaited_) return refuse_proxy_header("cut off");
+    if (!in_request()) return Next::close;
     exchange_->request.forget();
     log_client_gone();
     return Next::close;
+}
+
+/// Something of one has come; line ends before it are nothing (RFC 9112 section 2.2).
+template <class Stream>
+bool Connection<Stream>::in_request() const noexcept {
+    return exchange_ != nullptr && exchange_->input.find_first_not_of("\r\n") != std::string::npos;
 }
 
 // ---- requests that need no waiting

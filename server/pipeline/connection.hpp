@@ -77,6 +77,7 @@ class Connection {
     [[nodiscard]] std::chrono::nanoseconds receive_timeout() const noexcept;
     [[nodiscard]] Next receive_failed(runtime::Error error);
     [[nodiscard]] Next received_end();
+    [[nodiscard]] bool in_request() const noexcept;
     void rest();
 
     // Requests that need no waiting
@@ -130,7 +131,7 @@ class Connection {
 
     // The stream
     [[nodiscard]] bool flush_now() noexcept;
-    runtime::task<bool> flush();
+    runtime::task<bool> flush(runtime::Patience* kept = nullptr);
     runtime::task<void> linger();
     void lost(runtime::Error error) noexcept;
 

@@ -124,12 +124,13 @@ class Connection<Stream>::ResponseBody final : public BodyWriter {
     task<std::expected<void, runtime::Error>> write(std::string_view bytes) override {
         using Answer = std::expected<void, runtime::Error>;
         if (bytes.empty()) co_return Answer{};  // an empty chunk would end the body
+        if (connection_.receiver_ != Peer::there) co_return Answer(std::unexpect, runtime::Error{EPIPE});
         if (!begin()) co_return Answer(std::unexpect, runtime::Error{EINVAL});
         std::string& output = connection_.exchange_->output;
         if (chunked_) http::append_chunk_head(output, bytes.size());
         output.append(bytes);
         if (chunked_) output.append("\r\n");
-        const bool flushed = co_await connection_.flush();
+        const bool flushed = co_await connection_.flush(&patience_);
         written_ += bytes.size() - std::min(bytes.size(), output.size());
         if (!flushed) co_return Answer(std::unexpect, runtime::Error{EPIPE});
         co_return Answer{};
@@ -164,6 +165,7 @@ class Connection<Stream>::ResponseBody final : public BodyWriter {
     bool begun_ = false;
     bool valid_ = true;
     std::uint64_t written_ = 0;
+    runtime::Patience patience_{connection_.server_.write_pace()};
 };
 
 }  // namespace spindle::pipeline

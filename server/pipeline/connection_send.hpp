@@ -95,7 +95,7 @@ task<std::uint64_t> Connection<Stream>::send_file(const http::FileSource& file, 
         auto chunk = std::make_unique_for_overwrite<char[]>(wanted);
         const auto read = co_await runtime::read_at(file.descriptor(), {chunk.get(), wanted}, offset + sent);
         if (!read || *read == 0 || !file.unchanged()) {
-            count(Reason::answer_incomplete);
+            if (read || read.error().code != ECANCELED) count(Reason::answer_incomplete);
             break;
         }
         const std::string_view bytes(chunk.get(), *read);
@@ -198,13 +198,14 @@ bool Connection<Stream>::flush_now() noexcept {
     return output.empty();
 }
 
+/// `kept`: what the client has left of its patience; null: all, as for a whole answer.
 template <class Stream>
-task<bool> Connection<Stream>::flush() {
+task<bool> Connection<Stream>::flush(runtime::Patience* kept) {
     if (receiver_ != Peer::there) co_return false;
     if (exchange_->output.empty()) co_return true;
     std::string_view rest = exchange_->output;
-    runtime::Patience patience(server_.write_pace());
-    const auto sent = co_await stream_.send_all(rest, server_.write_pace(), patience);
+    runtime::Patience all(server_.write_pace());
+    const auto sent = co_await stream_.send_all(rest, server_.write_pace(), kept == nullptr ? all : *kept);
     exchange_->output.erase(0, exchange_->output.size() - rest.size());
     if (!sent) lost(sent.error());
     co_return sent.has_value();

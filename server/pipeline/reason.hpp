@@ -27,10 +27,10 @@ enum class Reason : std::uint8_t {
     head_late,     ///< timeouts.header
     body_late,     ///< timeouts.body, or slower than limits.body_rate
     handler_late,  ///< timeouts.handler
-    denied,        ///< `allow`, `deny`, `https_only`
+    denied,        ///< `allow`, `deny`; `https_only` where no proxy says how the client came
     rate_limited,  ///< `rate_limit`
     // Connections that end without an answer, or in the midst of one.
-    address_full,       ///< limits.connections_per_address
+    address_full,       ///< limits.connections_per_address; a 503 is tried
     proxy_untrusted,    ///< only proxies may connect there
     proxy_header,       ///< no right PROXY header came
     idle,               ///< timeouts.idle; or nothing came for timeouts.header

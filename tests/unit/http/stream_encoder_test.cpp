@@ -69,6 +69,7 @@ std::string noise(std::size_t bytes) {
 
 std::vector<std::string> pieces() {
     std::vector<std::string> made;
+    made.reserve(203);
     for (int i = 0; i < 200; ++i) made.push_back("data: {\"number\": " + std::to_string(i) + "}\n\n");
     made.push_back(std::string(StreamEncoder::kPieceBytesMax, 'a'));
     made.push_back(noise(StreamEncoder::kPieceBytesMax));

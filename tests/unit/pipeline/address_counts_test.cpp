@@ -65,6 +65,7 @@ TEST_CASE("Threads that come and go together never let more in than there is pla
     std::atomic<int> inside{0};
     std::atomic<int> most{0};
     std::vector<std::jthread> threads;
+    threads.reserve(4);
     for (int t = 0; t < 4; ++t) {
         threads.emplace_back([&] {
             for (int i = 0; i < 20'000; ++i) {

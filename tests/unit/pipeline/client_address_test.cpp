@@ -121,7 +121,10 @@ TEST_CASE("Forwarded that breaks its grammar is not read beyond the break") {
 
 TEST_CASE("The scheme is what the nearest proxy says, or what the client's element of Forwarded does") {
     CHECK(x_forwarded({{"X-Forwarded-For", "203.0.113.7"}, {"X-Forwarded-Proto", "https"}}) == "https 203.0.113.7");
-    CHECK(x_forwarded({{"X-Forwarded-Proto", "https, HTTP "}}) == "http 10.0.0.1");
+    CHECK(x_forwarded({{"X-Forwarded-Proto", "https, HTTPS "}}) == "https 10.0.0.1");
+    // Which of both is the client's hop, nobody says.
+    CHECK(x_forwarded({{"X-Forwarded-Proto", "https, HTTP "}}) == "10.0.0.1");
+    CHECK(x_forwarded({{"X-Forwarded-Proto", "https"}, {"X-Forwarded-Proto", "http"}}) == "10.0.0.1");
     CHECK(x_forwarded({{"X-Forwarded-Proto", "ftp"}}) == "10.0.0.1");
     CHECK(forwarded("for=192.0.2.66;proto=http, for=203.0.113.7;proto=https, for=10.2.0.0;proto=http") ==
           "https 203.0.113.7");
