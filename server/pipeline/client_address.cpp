@@ -10,7 +10,6 @@ namespace spindle::pipeline {
 namespace {
 
 using http::kBlank;
-using http::trimmed;
 
 /// "http" or "https" of static life, or "".
 std::string_view scheme_of(std::string_view text) noexcept {
