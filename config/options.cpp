@@ -14,8 +14,8 @@ namespace {
 constexpr std::string_view kCompressedTypes =
     R"(["text/html", "text/css", "text/plain", "text/javascript", "text/markdown", "text/csv", "text/xml", )"
     R"("application/json", "application/javascript", "application/xml", "application/xhtml+xml", )"
-    R"("text/event-stream", "application/manifest+json", "application/ld+json", "application/geo+json", "application/rss+xml", )"
-    R"("application/atom+xml", "application/wasm", "image/svg+xml"])";
+    R"("text/event-stream", "application/manifest+json", "application/ld+json", "application/geo+json", )"
+    R"("application/rss+xml", "application/atom+xml", "application/wasm", "image/svg+xml"])";
 
 constexpr std::uint64_t operator""_KiB(unsigned long long number) { return number << 10; }
 constexpr std::uint64_t operator""_MiB(unsigned long long number) { return number << 20; }

@@ -14,8 +14,8 @@ namespace spindle::config {
 /// Whether it can be entered, not whether it can be listed: files are opened by their names.
 [[nodiscard]] std::string why_not_enterable(const std::filesystem::path& folder);
 
-/// Whether a log can be opened there, or made. Of a FIFO only the right to write to it: opening and closing it would tell
-/// a reader who waits there that the log has ended.
+/// Whether a log can be opened there, or made. Of a FIFO only the right to write to it: opening and closing it would
+/// tell a reader who waits there that the log has ended.
 [[nodiscard]] std::string why_not_loggable(const std::filesystem::path& file);
 
 }  // namespace spindle::config

@@ -89,7 +89,7 @@ void Acceptor::drain_queue() noexcept {
         if (descriptor < 0) {
             const int error = io_error();
             sink_.accepted_nothing();
-            if (error != EAGAIN && error != EINTR && error != ECONNABORTED) failed(error);
+            failed(error);
             return;
         }
         sink_.accepted({descriptor, number_});

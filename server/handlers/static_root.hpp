@@ -24,7 +24,8 @@ class StaticRoot {
                                                              std::shared_ptr<FileCache> cache);
 
     /// What is at `path`, which is relative; else errno: EXDEV if it leads outside, ENOENT also for what is neither
-    /// a file nor a folder, and for links that are not followed. As it is now, or was when the cache saw it. May suspend; `path` must stay until then.
+    /// a file nor a folder, and for links that are not followed. As it is now, or was when the cache saw it. May
+    /// suspend; `path` must stay until then.
     [[nodiscard]] runtime::task<FoundFile> find(const std::string& path) const;
 
     /// What the cache knows of `path`; nothing if it has to be looked for.

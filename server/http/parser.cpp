@@ -161,6 +161,7 @@ RequestParser::RequestParser() noexcept { llhttp_init(&llhttp_, HTTP_REQUEST, &C
 void RequestParser::reset(const Limits& limits, Request& request) noexcept {
     limits_ = &limits;
     request_ = &request;
+    request.forget();
     body_bytes_ = body_consumed_ = 0;
     restart();
 }
@@ -220,7 +221,6 @@ Event RequestParser::parse_head(std::string_view head) {
 // The request is still logged: nothing in it may be of the one before, or a view of bytes that have moved.
 Event RequestParser::fail_head(ParseError error, bool from_the_start) noexcept {
     Request& request = *request_;
-    request.method_name = request.host = request.path = request.query = {};
     if (!from_the_start) request.forget();
     else if (!request.target.empty())
         request.method_name = llhttp_method_name(static_cast<llhttp_method_t>(llhttp_.method));

@@ -1,56 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How many connections each client has open to the whole server, in memory that does not grow with the clients.
+// How many connections each client has open to the whole server.
 //
 // A table for each process, so that what a dead one had open can be forgotten; a client's number is the sum over all of
-// them. Each client counts in two places of a table, each found by another hash, and the smaller sum is the better
-// estimate (a count-min sketch; Cormode and Muthukrishnan, 2005): never less than what it has open, and more only if
-// others share both its places. With 20,000 clients of one connection each, that happens to one in fourteen, by one or
+// them. Of its two places the one with the smaller sum is the better estimate: never less than what it has open, and
+// more only if others share both. With 20,000 clients of one connection each, that happens to one in fourteen, by one or
 // two: limits below ten are not for servers with very many clients.
 #pragma once
 
-#include <atomic>
-#include <cstddef>
 #include <cstdint>
-#include <span>
 
-#include "server/pipeline/siphash.hpp"
+#include "server/pipeline/sketch.hpp"
 
 namespace spindle::pipeline {
 
 class AddressCounts {
   public:
-    using Client = std::span<const unsigned char>;
+    using Client = Sketch<std::uint32_t>::Client;
 
     /// `connections_max`: of each client. Before processes are forked. Throws std::bad_alloc.
-    AddressCounts(unsigned processes, std::uint64_t connections_max);
-    ~AddressCounts();
-    AddressCounts(const AddressCounts&) = delete;
-    AddressCounts& operator=(const AddressCounts&) = delete;
+    AddressCounts(unsigned processes, std::uint64_t connections_max)
+        : connections_max_(connections_max), sketch_(processes) {}
 
     /// Counts a connection of `process`; false: that was one too many, and is not counted. Any thread, lock-free.
     [[nodiscard]] bool enter(unsigned process, Client client) noexcept;
     /// One that was counted has ended.
-    void leave(unsigned process, Client client) noexcept;
+    void leave(unsigned process, Client client) noexcept { remove(process, sketch_.hash(client)); }
     /// The process is dead, and its connections with it.
-    void forget(unsigned process) noexcept;
+    void forget(unsigned process) noexcept { sketch_.clear(process); }
 
   private:
-    static constexpr std::size_t kRows = 2;
-    static constexpr std::size_t kPlaces = 64 * 1024;  // a row
-    using Place = std::atomic<std::uint32_t>;
-    using Table = Place[kRows][kPlaces];  // 512 KiB, of which the kernel gives what is touched
-    static_assert(Place::is_always_lock_free);
-
-    [[nodiscard]] static Place& place(Table& table, std::size_t row, std::uint64_t hash) noexcept {
-        return table[row][(hash >> (32 * row)) % kPlaces];
-    }
+    void remove(unsigned process, std::uint64_t hash) noexcept;
     [[nodiscard]] std::uint64_t open(std::uint64_t hash) const noexcept;
 
-    const unsigned processes_;
     const std::uint64_t connections_max_;
-    const SipKey key_;
-    Table* tables_;
+    Sketch<std::uint32_t> sketch_;  // a table a process, 512 KiB each
 };
 
 }  // namespace spindle::pipeline

@@ -5,104 +5,21 @@
 #include <exception>
 #include <utility>
 
-#include <spdlog/spdlog.h>
-
-#include "runtime/cycle_clock.hpp"
 #include "runtime/io.hpp"
-#include "server/http/proxy_header.hpp"
 #include "server/pipeline/admission.hpp"
 #include "server/pipeline/client_address.hpp"
+#include "server/pipeline/connection_begin.hpp"
 #include "server/pipeline/connection_body.hpp"
+#include "server/pipeline/connection_record.hpp"
 #include "server/pipeline/connection_scope.hpp"
 #include "server/pipeline/connection_send.hpp"
 #include "server/pipeline/server.hpp"
 
 namespace spindle::pipeline {
 
-namespace {
-
-/// In the access log only; nginx's number for it.
-constexpr std::uint16_t kClientClosedRequest = 499;
-
-std::uint64_t now() noexcept { return runtime::current_worker().reactor().now(); }
-
-}  // namespace
-
 Response unfinished(runtime::Error error) {
     if (error.code == ETIMEDOUT) return Response::text(503, "the request took longer than it may here\n");
     return Response::text(503, "the server is stopping\n");
-}
-
-template <class Stream>
-Connection<Stream>::Connection(Server& server, runtime::Accepted accepted)
-    : server_(server),
-      stream_(accepted.descriptor),
-      peer_(PeerAddress::asked_later(accepted.descriptor)),
-      proxy_header_awaited_(server.expects_proxy_header(accepted.listener)) {
-    if (server.access_log().enabled()) peer_.settle();  // by then the client may be gone
-}
-
-// ---- before the first request
-
-template <class Stream>
-typename Connection<Stream>::Next Connection<Stream>::begin() {
-    if (!proxy_header_awaited_) [[likely]]
-        return enter();
-    peer_.settle();
-    if (peer_.is_in(server_.config().proxies.trusted)) return Next::go_on;
-    count(Reason::proxy_untrusted);
-    PeerText text;
-    spdlog::debug("connection from {} closed: it is not in proxies.trusted", peer_.text(text));
-    return Next::close;
-}
-
-/// As soon as it is clear who the client is. Proxies are not counted: they come for others.
-template <class Stream>
-typename Connection<Stream>::Next Connection<Stream>::enter() {
-    if (!server_.counts_addresses()) [[likely]]
-        return Next::go_on;
-    peer_.settle();
-    if (!peer_.is_remote() || peer_.is_in(server_.config().proxies.trusted)) return Next::go_on;
-    address_counted_ = server_.enter(peer_);
-    if (address_counted_) return Next::go_on;
-    if (exchange_ == nullptr) exchange_ = server_.worker_state().take_exchange();
-    begin_request();
-    exchange_->request.forget();  // it was another connection's
-    // Told, if the kernel takes it, but not waited for: who has too many connections gets no time of another one.
-    [[maybe_unused]] const Next lingering = refuse(Reason::address_full, 503);
-    [[maybe_unused]] const bool told = flush_now();
-    return Next::close;
-}
-
-/// What has come so far stands in exchange.input, and is parsed anew with each receive: it is short.
-template <class Stream>
-typename Connection<Stream>::Next Connection<Stream>::take_proxy_header(std::string_view bytes) {
-    if (exchange_ == nullptr) {
-        exchange_ = server_.worker_state().take_exchange();
-        exchange_->started = now();
-    }
-    std::string& input = exchange_->input;
-    input.append(bytes);
-    const auto header = http::parse_proxy_header(input);
-    if (!header) {
-        if (header.error() == http::ProxyHeaderFault::incomplete) return Next::go_on;
-        return refuse_proxy_header("malformed");
-    }
-    proxy_header_awaited_ = false;
-    if (header->source != http::ProxyHeader::Source::connection) peer_ = PeerAddress::of(*header);
-    input.erase(0, header->bytes);
-    if (enter() == Next::close) return Next::close;
-    if (input.empty()) return Next::go_on;
-    begin_request();
-    return take({});
-}
-
-template <class Stream>
-typename Connection<Stream>::Next Connection<Stream>::refuse_proxy_header(std::string_view why) noexcept {
-    count(Reason::proxy_header);
-    PeerText text;
-    spdlog::debug("connection from {} closed: its PROXY header is {}", peer_.text(text), why);
-    return Next::close;
 }
 
 // ---- the loop
@@ -519,56 +436,7 @@ bool Connection<Stream>::wants_keep_alive() noexcept {
     return exchange_->request.keep_alive && !runtime::current_worker().reactor().draining();
 }
 
-// ---- what is counted and logged
-
-/// Also what user code brought about: a writer of a streamed body is called by it.
-template <class Stream>
-void Connection<Stream>::count(Reason reason) const noexcept {
-    const runtime::RuntimeScope in_runtime;
-    server_.worker_state().counters.count(reason);
-}
-
-/// `status` is what was answered, `body_bytes` what was sent of the body.
-template <class Stream>
-void Connection<Stream>::log(std::uint16_t status, std::uint64_t body_bytes) noexcept {
-    if (!server_.access_log().enabled()) return;
-    server_.log_request(*exchange_, peer_, stages_, receiver_ == Peer::gone ? kClientClosedRequest : status,
-                        body_bytes);
-}
-
-template <class Stream>
-void Connection<Stream>::log_client_gone() noexcept {
-    lost({ECONNRESET});
-    log(kClientClosedRequest, 0);
-}
-
-/// Microseconds since the request began.
-template <class Stream>
-std::uint32_t Connection<Stream>::passed() const noexcept {
-    return Stages::micros(runtime::CycleClock::since(exchange_->started, runtime::CycleClock::kernel_clock()));
-}
-
-/// The answer is there, and is to be sent.
-template <class Stream>
-void Connection<Stream>::answered() noexcept {
-    if (!server_.access_log().tells_stages()) return;
-    const std::uint32_t until_now = passed();
-    if (stages_.head == 0) stages_.head = until_now;  // it never was complete
-    stages_.handler = std::max(1U, until_now - std::min(until_now, stages_.head + stages_.body));
-}
-
 // ---- the end
-
-/// Sending failed. The first time counts.
-template <class Stream>
-void Connection<Stream>::lost(runtime::Error error) noexcept {
-    if (receiver_ != Peer::there) return;
-    const bool late = error.code == ETIMEDOUT;
-    const bool gone = stream_.peer_gone(runtime::Heed::reset) || (!late && error.code != ECANCELED);
-    receiver_ = gone ? Peer::gone : Peer::cut_off;
-    if (gone) count(Reason::client_gone);
-    else if (late) count(Reason::write_late);
-}
 
 // Closing with unread bytes would reset the connection, and the reset could overtake the answer.
 template <class Stream>

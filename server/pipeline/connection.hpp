@@ -17,6 +17,7 @@
 #include "runtime/accepted.hpp"
 #include "runtime/socket.hpp"
 #include "runtime/task.hpp"
+#include "runtime/worker.hpp"
 #include "server/http/parser.hpp"
 #include "server/http/serialise.hpp"
 #include "server/http/status.hpp"
@@ -73,6 +74,8 @@ class Connection {
     [[nodiscard]] Next refuse_proxy_header(std::string_view why) noexcept;
 
     // The loop
+    /// Of the reactor, ns.
+    [[nodiscard]] static std::uint64_t now() noexcept { return runtime::current_worker().reactor().now(); }
     runtime::task<Next> serve_on(Next next);
     [[nodiscard]] std::chrono::nanoseconds receive_timeout() const noexcept;
     [[nodiscard]] Next receive_failed(runtime::Error error);
@@ -128,12 +131,12 @@ class Connection {
     void log_client_gone() noexcept;
     [[nodiscard]] std::uint32_t passed() const noexcept;
     void answered() noexcept;
+    void lost(runtime::Error error) noexcept;
 
     // The stream
     [[nodiscard]] bool flush_now() noexcept;
     runtime::task<bool> flush(runtime::Patience* kept = nullptr);
     runtime::task<void> linger();
-    void lost(runtime::Error error) noexcept;
 
     static constexpr std::size_t kOutputBytesMax = 256 * 1024;     ///< pipelined answers held before a flush
     static constexpr std::size_t kCopiedBodyMax = 16 * 1024;       ///< bodies copied behind their head

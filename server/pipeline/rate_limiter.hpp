@@ -14,43 +14,28 @@
 // (twice the rate at the turn).
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <memory>
-#include <span>
 
-#include "server/pipeline/siphash.hpp"
+#include "server/pipeline/sketch.hpp"
 
 namespace spindle::pipeline {
 
 class RateLimiter {
   public:
     using Time = std::chrono::nanoseconds;  ///< of any clock that all processes share, as CLOCK_MONOTONIC
+    using Client = Sketch<std::uint64_t>::Client;
 
     /// `requests` in each `period`, and `burst` of them at once. Before processes are forked. Throws std::bad_alloc.
     RateLimiter(std::uint64_t requests, Time period, std::uint64_t burst);
-    ~RateLimiter();
-    RateLimiter(const RateLimiter&) = delete;
-    RateLimiter& operator=(const RateLimiter&) = delete;
 
     /// Counts a request. Zero: it may pass; else how long the client should wait. Any thread of any process, lock-free.
-    [[nodiscard]] Time take(std::span<const unsigned char> client, Time now) noexcept;
+    [[nodiscard]] Time take(Client client, Time now) noexcept;
 
   private:
-    static constexpr std::size_t kRows = 2;
-    static constexpr std::size_t kPlaces = 64 * 1024;  // a row; 1 MiB in all
-    using Place = std::atomic<std::uint64_t>;
-    static_assert(Place::is_always_lock_free);
-
-    [[nodiscard]] Place& place(std::size_t row, std::uint64_t hash) noexcept {
-        return places_[row * kPlaces + (hash >> (32 * row)) % kPlaces];
-    }
-
     const std::uint64_t interval_;   // ns between two requests of one who keeps to the rate
     const std::uint64_t tolerance_;  // ns that one may be ahead of that
-    const SipKey key_;               // nobody can choose addresses that share places
-    Place* places_;
+    Sketch<std::uint64_t> sketch_;   // of times, at first long past; 1 MiB
 };
 
 }  // namespace spindle::pipeline

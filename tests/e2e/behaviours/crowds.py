@@ -40,6 +40,21 @@ def expect_turned_away(t, header: bytes = b"", address: Address | None = None) -
         connection.close()
 
 
+def expect_place(t, what: str):
+    """A connection that is served, as soon as one is."""
+    admitted = []
+
+    def is_admitted() -> bool:
+        try:
+            admitted.append(served(t))
+        except (AssertionError, ConnectionError):
+            return False
+        return True
+
+    eventually(is_admitted, t.limit(10), what)
+    return admitted[0]
+
+
 def proxied(t) -> Address:
     return t.server.addresses[1]
 
@@ -58,14 +73,7 @@ def one_connection_too_many_of_an_address_is_closed_with_503(t):
         expect_turned_away(t)
     held.pop().close()
 
-    def admitted() -> bool:
-        try:
-            held.append(served(t))
-        except (AssertionError, ConnectionError):
-            return False
-        return True
-
-    eventually(admitted, t.limit(10), "one that ends makes a place")
+    held.append(expect_place(t, "one that ends makes a place"))
     for connection in held:
         connection.send(PLAINTEXT)
         check.status(connection.read_reply(), 200)
@@ -116,20 +124,11 @@ def what_a_killed_worker_had_open_is_forgotten(t):
     server = t.start(FEW)
     held = [served(t) for _ in range(3)]
     expect_turned_away(t)
-    for connection in held[:1]:
-        connection.send(request("GET", "/backend"))
-        victim = connection.read_reply().json()["process"]
+    victim = t.identity(held[0])["process"]
     os.kill(victim, signal.SIGKILL)
     server.wait_for_line(rf"worker \d \(process {victim}\)")
 
-    def admitted() -> bool:
-        try:
-            served(t)
-        except (AssertionError, ConnectionError):
-            return False
-        return True
-
-    eventually(admitted, t.limit(10), "the dead worker's connections are forgotten")
+    expect_place(t, "the dead worker's connections are forgotten")
     t.close_connections()
 
     def replaced() -> bool:

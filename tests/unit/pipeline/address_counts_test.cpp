@@ -3,24 +3,14 @@
 
 #include <doctest/doctest.h>
 
-#include <array>
-#include <cstring>
+#include <atomic>
 #include <thread>
 #include <vector>
 
+#include "tests/unit/pipeline/client.hpp"
+
 using spindle::pipeline::AddressCounts;
-
-namespace {
-
-using Client = std::array<unsigned char, 4>;
-
-Client client(std::uint32_t number) {
-    Client bytes;
-    std::memcpy(bytes.data(), &number, sizeof number);
-    return bytes;
-}
-
-}  // namespace
+using spindle::pipeline::client;
 
 TEST_CASE("A client has as many connections as it may have, over all processes") {
     AddressCounts counts(2, 3);

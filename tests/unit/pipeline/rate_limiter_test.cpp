@@ -3,25 +3,18 @@
 
 #include <doctest/doctest.h>
 
-#include <array>
-#include <cstring>
 #include <memory>
 
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/unit/pipeline/client.hpp"
+
+using spindle::pipeline::client;
 using spindle::pipeline::RateLimiter;
 using namespace std::chrono_literals;
 
 namespace {
-
-using Client = std::array<unsigned char, 4>;
-
-Client client(std::uint32_t number) {
-    Client bytes;
-    std::memcpy(bytes.data(), &number, sizeof number);
-    return bytes;
-}
 
 /// How many of `times` requests at that time pass.
 unsigned passed(RateLimiter& limit, std::uint32_t number, RateLimiter::Time now, unsigned times) {

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a connection tells of itself: why it refused or ended, who left, and the access log's lines. Part of
+// connection.cpp; included there only.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "runtime/cycle_clock.hpp"
+#include "runtime/io.hpp"
+#include "server/pipeline/connection.hpp"
+#include "server/pipeline/server.hpp"
+
+namespace spindle::pipeline {
+
+/// In the access log only; nginx's number for it.
+inline constexpr std::uint16_t kClientClosedRequest = 499;
+
+/// Also what user code brought about: a writer of a streamed body is called by it.
+template <class Stream>
+void Connection<Stream>::count(Reason reason) const noexcept {
+    const runtime::RuntimeScope in_runtime;
+    server_.worker_state().counters.count(reason);
+}
+
+/// `status` is what was answered, `body_bytes` what was sent of the body.
+template <class Stream>
+void Connection<Stream>::log(std::uint16_t status, std::uint64_t body_bytes) noexcept {
+    if (!server_.access_log().enabled()) return;
+    server_.log_request(*exchange_, peer_, stages_, receiver_ == Peer::gone ? kClientClosedRequest : status,
+                        body_bytes);
+}
+
+template <class Stream>
+void Connection<Stream>::log_client_gone() noexcept {
+    lost({ECONNRESET});
+    log(kClientClosedRequest, 0);
+}
+
+/// Microseconds since the request began.
+template <class Stream>
+std::uint32_t Connection<Stream>::passed() const noexcept {
+    return Stages::micros(runtime::CycleClock::since(exchange_->started, runtime::CycleClock::kernel_clock()));
+}
+
+/// The answer is there, and is to be sent.
+template <class Stream>
+void Connection<Stream>::answered() noexcept {
+    if (!server_.access_log().tells_stages()) return;
+    const std::uint32_t until_now = passed();
+    if (stages_.head == 0) stages_.head = until_now;  // it never was complete
+    stages_.handler = std::max(1U, until_now - std::min(until_now, stages_.head + stages_.body));
+}
+
+/// Sending failed. The first time counts.
+template <class Stream>
+void Connection<Stream>::lost(runtime::Error error) noexcept {
+    if (receiver_ != Peer::there) return;
+    const bool late = error.code == ETIMEDOUT;
+    const bool gone = stream_.peer_gone(runtime::Heed::reset) || (!late && error.code != ECANCELED);
+    receiver_ = gone ? Peer::gone : Peer::cut_off;
+    if (gone) count(Reason::client_gone);
+    else if (late) count(Reason::write_late);
+}
+
+}  // namespace spindle::pipeline
