@@ -100,10 +100,16 @@ void Socket::arm() noexcept {
     });
 }
 
-// ENOBUFS: every provided buffer is taken. Nothing was lost; a buffer of our own breaks the queue.
+// ENOBUFS: nothing was lost.
+void Socket::arm_without_buffer() noexcept {
+    current_worker().counters.buffers_exhausted.add();
+    if (current_worker().reactor().buffers().offer_more()) arm();
+    else arm_with_own_buffer();
+}
+
+// Whoever has the others may keep them for long.
 void Socket::arm_with_own_buffer() noexcept {
     reactor_ = &current_worker().reactor();
-    current_worker().counters.buffers_exhausted.add();
     if (own_buffer_ == nullptr) own_buffer_ = new (std::nothrow) char[reactor_->buffers().bytes()];
     if (own_buffer_ == nullptr) {
         ended_ = true;
@@ -155,7 +161,7 @@ void Socket::received(Operation& operation, std::int32_t result, std::uint32_t f
     } else if (self.ready() || self.receive_.overtaken) {
         self.wake_receiver();
     } else if (interrupted && !self.receive_.in_flight) {
-        if (result == -ENOBUFS) self.arm_with_own_buffer();
+        if (result == -ENOBUFS) self.arm_without_buffer();
         else self.arm();  // the thread that armed it ended, or it was disarmed
     }
 }

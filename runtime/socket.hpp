@@ -111,6 +111,7 @@ class Socket {
     /// Of those that the kernel took, what the peer has not acknowledged.
     [[nodiscard]] int unsent_bytes() const noexcept;
     void arm() noexcept;
+    void arm_without_buffer() noexcept;
     void arm_with_own_buffer() noexcept;
     [[nodiscard]] bool ready() const noexcept { return queue_head_ != BufferRing::kNone || own_size_ > 0 || ended_; }
     [[nodiscard]] Result<Received> take() noexcept;

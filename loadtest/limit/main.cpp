@@ -24,7 +24,7 @@
 namespace {
 
 constexpr unsigned kEntries = 4096;
-constexpr unsigned kBuffers = 4096;  // a power of two
+constexpr unsigned kBuffers = 128;  // a power of two
 constexpr unsigned kBufferBytes = 2048;
 constexpr int kGroup = 0;
 constexpr std::string_view kEnd = "\r\n\r\n";

@@ -41,7 +41,7 @@ class Reactor {
     struct Options {
         Sharing sharing = Sharing::one_thread;
         unsigned entries = 1024;  ///< submission queue; halved down to 64 while the kernel says ENOMEM
-        unsigned buffers = 1024;  ///< provided receive buffers, power of two
+        unsigned buffers = 4096;  ///< provided receive buffers, power of two; most are touched in bursts only
         unsigned buffer_bytes = 4096;
     };
 
