@@ -269,8 +269,9 @@ void Socket::shut_down_sending() noexcept { ::shutdown(descriptor_, SHUT_WR); }
 // ---- the peer
 
 void Socket::watch_peer(Scope& scope, Heed heed, std::chrono::nanoseconds half_closed) {
-    if (watch_ == nullptr) watch_ = new PeerWatch(descriptor_, half_closed);
-    watch_->attach(scope, heed);
+    // Without memory for it the handler goes on, and its answer finds out.
+    if (watch_ == nullptr) watch_ = new (std::nothrow) PeerWatch(descriptor_, half_closed);
+    if (watch_ != nullptr) watch_->attach(scope, heed);
 }
 
 void Socket::unwatch_peer() noexcept {

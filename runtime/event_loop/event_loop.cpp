@@ -83,7 +83,7 @@ class EventLoop final : public Backend, public Worker, public AcceptSink {
 
     // AcceptSink
     bool may_accept() noexcept override;
-    void accepted(Accepted accepted) noexcept override;
+    void accepted(Accepted accepted) override;
 
     static StackUser stack_user() noexcept;
     static Root<Flow> flow(task<void> serving);
@@ -240,13 +240,13 @@ bool EventLoop::may_accept() noexcept {
     return !drain_deadline_ && (service_->connections_max == 0 || connections() < service_->connections_max);
 }
 
-void EventLoop::accepted(Accepted accepted) noexcept {
+void EventLoop::accepted(Accepted accepted) {
     if (!may_accept() && !drain_deadline_) {
         surplus_.push_back(accepted);
         return;
     }
-    counters.accepted.add();
     const Root<Flow> root = flow(service_->serve(accepted));
+    counters.accepted.add();
     flows_.add(root.payload(), index);
     resume(root.payload(), root.handle(), meter.runnable_since());
 }
@@ -256,7 +256,7 @@ void EventLoop::serve_surplus() noexcept {
     while (!surplus_.empty() && may_accept()) {
         const Accepted next = surplus_.front();
         surplus_.pop_front();
-        accepted(next);
+        hand_over(next, *this);
     }
     if (!surplus_.empty()) return;
     for (Acceptor& acceptor : acceptors_) acceptor.resume();

@@ -241,10 +241,10 @@ bool Processor::may_accept() noexcept { return scheduler_.take_place(); }
 
 void Processor::accepted_nothing() noexcept { scheduler_.give_place(); }
 
-void Processor::accepted(Accepted accepted) noexcept {
+void Processor::accepted(Accepted accepted) {
+    const Root<Fiber> root = flow(scheduler_.service().serve(accepted));
     counters.accepted.add();
     scheduler_.connection_opened();
-    const Root<Fiber> root = flow(scheduler_.service().serve(accepted));
     root.payload().coroutine = root.handle();
     root.payload().enter(FlowState::runnable, reactor_->now(), index);
     scheduler_.flows().add(root.payload(), index);

@@ -60,7 +60,7 @@ class Processor final : public Worker, public AcceptSink {
     // AcceptSink
     bool may_accept() noexcept override;
     void accepted_nothing() noexcept override;
-    void accepted(Accepted accepted) noexcept override;
+    void accepted(Accepted accepted) override;
 
     // For the machine that holds it.
     Stack* take_stack() noexcept { return stacks_.take(); }

@@ -2,7 +2,8 @@
 #include "runtime/fiber/scheduler.hpp"
 
 #include <algorithm>
-#include <system_error>
+#include <exception>
+#include <utility>
 
 #include "runtime/fiber/fairness.hpp"
 #include "runtime/spawned_flow.hpp"
@@ -11,6 +12,8 @@ namespace spindle::runtime {
 
 Scheduler::Scheduler(CounterSlots& counters, std::size_t stack_size, unsigned machines_max)
     : slabs_(stack_size), machines_max_(machines_max) {
+    machines_.reserve(machines_max);
+    idle_machines_.reserve(machines_max);
     for (unsigned i = 0; i < counters.size(); ++i)
         processors_.push_back(std::make_unique<Processor>(i, *this, slabs_, counters[i]));
 }
@@ -172,8 +175,18 @@ void Scheduler::publish(Fiber& fiber) noexcept {
 
 // ---- machines
 
+// With a stack to run upon: without one it could not take the processor over.
 Machine* Scheduler::reserve_machine() noexcept {
     std::lock_guard lock(machines_mutex_);
+    Machine* machine = idle_or_new_machine();
+    if (machine == nullptr || machine->stack != nullptr) return machine;
+    machine->stack = slabs_.take();
+    if (machine->stack != nullptr) return machine;
+    idle_machines_.push_back(machine);
+    return nullptr;
+}
+
+Machine* Scheduler::idle_or_new_machine() noexcept {
     if (!idle_machines_.empty()) {
         Machine* machine = idle_machines_.back();
         idle_machines_.pop_back();
@@ -181,17 +194,17 @@ Machine* Scheduler::reserve_machine() noexcept {
     }
     if (machines_.size() >= machines_max_) return nullptr;
     try {
-        Machine& machine = *machines_.emplace_back(std::make_unique<Machine>(*this));
-        machine.start_thread();
-        return &machine;
-    } catch (const std::system_error&) {  // no more threads are to be had
-        machines_.pop_back();
+        auto machine = std::make_unique<Machine>(*this);
+        machine->start_thread();
+        return machines_.emplace_back(std::move(machine)).get();
+    } catch (const std::exception&) {  // no more threads are to be had, or no memory for one
         return nullptr;
     }
 }
 
 void Scheduler::idle(Machine& machine) noexcept {
     std::lock_guard lock(machines_mutex_);
+    if (machine.stack != nullptr) slabs_.give(std::exchange(machine.stack, nullptr));  // reserved in vain
     if (machines_end_) machine.assign(nullptr);
     else idle_machines_.push_back(&machine);
 }

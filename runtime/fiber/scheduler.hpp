@@ -45,7 +45,7 @@ class Scheduler {
     [[nodiscard]] Fiber* next(Processor& mine) noexcept;
 
     // Machines
-    /// A machine that waits for a processor, or a new one; null at the limit. Any thread.
+    /// A machine that waits for a processor, or a new one; null at the limit, or without memory. Any thread.
     [[nodiscard]] Machine* reserve_machine() noexcept;
     /// `machine` waits for a processor.
     void idle(Machine& machine) noexcept;
@@ -104,6 +104,7 @@ class Scheduler {
     void sleep(Processor& mine) noexcept;
     Fiber* found(Processor& mine, Fiber* fiber) noexcept;
     void wake_all() noexcept;
+    [[nodiscard]] Machine* idle_or_new_machine() noexcept;
 
     FlowRegistry flows_;
     StackSlabs slabs_;

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <new>
 #include <utility>
 
 #include "runtime/worker.hpp"
@@ -43,6 +44,16 @@ bool concerns_one_connection(int error) noexcept {
 
 }  // namespace
 
+void hand_over(Accepted accepted, AcceptSink& sink) noexcept {
+    try {
+        sink.accepted(accepted);
+    } catch (const std::bad_alloc&) {
+        ::close(accepted.descriptor);
+        current_worker().counters.shed.add();
+        sink.accepted_nothing();
+    }
+}
+
 Acceptor::Acceptor(int listener, unsigned number, AcceptSink& sink) noexcept
     : listener_(listener), spare_(open_spare()), number_(number), sink_(sink), multishot_(reuses_port(listener)) {
     on_complete = completed;
@@ -72,7 +83,7 @@ void Acceptor::completed(Operation& operation, std::int32_t result, std::uint32_
     Acceptor& self = static_cast<Acceptor&>(operation);
     if ((flags & IORING_CQE_F_MORE) == 0) self.in_flight = false;
     if (result >= 0) {
-        self.sink_.accepted({result, self.number_});  // also after stop(): the client was told that it is connected
+        hand_over({result, self.number_}, self.sink_);  // also after stop(): the client was told that it is connected
         if (!self.multishot_ && !self.stopped_) self.drain_queue();
     } else {
         if (!self.multishot_) self.sink_.accepted_nothing();
@@ -92,7 +103,7 @@ void Acceptor::drain_queue() noexcept {
             failed(error);
             return;
         }
-        sink_.accepted({descriptor, number_});
+        hand_over({descriptor, number_}, sink_);
     }
 }
 

@@ -19,12 +19,16 @@ class AcceptSink {
     /// False: at the connection limit; the acceptor pauses until resume(). A place may be taken for a one-shot
     /// accept: then accepted() or accepted_nothing() follows.
     [[nodiscard]] virtual bool may_accept() noexcept = 0;
-    virtual void accepted(Accepted accepted) noexcept = 0;
+    /// Throws std::bad_alloc.
+    virtual void accepted(Accepted accepted) = 0;
     virtual void accepted_nothing() noexcept {}
 
   protected:
     ~AcceptSink() = default;
 };
+
+/// Closed and counted, if there is no memory to serve it with.
+void hand_over(Accepted accepted, AcceptSink& sink) noexcept;
 
 class Acceptor : Wait {
   public:

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "server/http/text.hpp"
 #include "server/pipeline/rate_limiter.hpp"
@@ -19,32 +20,33 @@ std::string_view path_and_query(std::string_view target) noexcept {
 
 /// Leads to https only who is known to have come by http. Who asks again by https and is told the same, since no
 /// proxy says so, would go in a circle.
-Response https_needed(const Request& request, const Client& client) {
+Refusal https_needed(const Request& request, const Client& client) {
     const std::string_view host = http::without_port(request.host);
     if (client.scheme != "http" || host.empty()) {
-        return Response::text(
-            403, "403 Forbidden: only https is answered here, and no trusted proxy says that it was used\n");
+        constexpr const char* kWhy =
+            "403 Forbidden: only https is answered here, and no trusted proxy says that it was used\n";
+        return {Response::text(403, kWhy), Reason::denied};
     }
     std::string location = "https://";
     location.append(host).append(path_and_query(request.target));
     Response response = Response::text(308, "see " + location + "\n");
     // A cache for many that does not tell http from https would answer https with it.
     response.set("Location", location).set("Cache-Control", "private");
-    return response;
+    return {std::move(response), std::nullopt};
 }
 
 }  // namespace
 
-std::optional<Response> refusal_of(const Route& route, const Request& request, const Client& client,
+std::optional<Refusal> refusal_of(const Route& route, const Request& request, const Client& client,
                                    std::chrono::nanoseconds now) {
-    if (!route.admits(client.address)) return Response::text(403, "403 Forbidden\n");
+    if (!route.admits(client.address)) return Refusal{Response::text(403, "403 Forbidden\n"), Reason::denied};
     if (route.https_only && client.scheme != "https") return https_needed(request, client);
     if (route.rate_limit == nullptr) return std::nullopt;
     const auto wait = route.rate_limit->take(client.address.network(), now);
     if (wait.count() <= 0) return std::nullopt;
     Response response = Response::text(429, "429 Too Many Requests\n");
     response.set("Retry-After", std::to_string(std::chrono::ceil<std::chrono::seconds>(wait).count()));
-    return response;
+    return Refusal{std::move(response), Reason::rate_limited};
 }
 
 }  // namespace spindle::pipeline

@@ -9,11 +9,17 @@
 
 #include "server/pipeline/client_address.hpp"
 #include "server/pipeline/handler.hpp"
+#include "server/pipeline/reason.hpp"
 
 namespace spindle::pipeline {
 
+struct Refusal {
+    Response response;
+    std::optional<Reason> reason;  ///< to be counted
+};
+
 /// Nothing: the client may ask, and has done so once more. `now` is of the clock of RateLimiter::take.
-[[nodiscard]] std::optional<Response> refusal_of(const Route& route, const Request& request, const Client& client,
+[[nodiscard]] std::optional<Refusal> refusal_of(const Route& route, const Request& request, const Client& client,
                                                  std::chrono::nanoseconds now);
 
 }  // namespace spindle::pipeline

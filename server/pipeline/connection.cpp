@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <new>
 #include <utility>
 
 #include "runtime/io.hpp"
@@ -28,26 +29,51 @@ Response unfinished(runtime::Error error) {
 template <class Stream>
 task<void> Connection<Stream>::serve(Server& server, runtime::Accepted accepted) {
     Connection self(server, accepted);
-    Next next = self.begin();
+    Next next = self.if_memory_suffices([&self] { return self.begin(); });
     while (next == Next::go_on) {
         self.rest();
         // Between two requests nothing is under way, and a drain may end the wait.
         auto received = co_await self.stream_.receive(self.receive_timeout(), self.exchange_ == nullptr);
-        if (!received) {
-            next = self.receive_failed(received.error());
-        } else if (received->bytes().empty()) {
-            next = self.received_end();
-        } else {
-            next =
-                self.proxy_header_awaited_ ? self.take_proxy_header(received->bytes()) : self.take(received->bytes());
-            received->release();
-        }
+        next = self.if_memory_suffices([&self, &received] { return self.heed(received); });
         if (self.exchange_ == nullptr) continue;
         const bool sent = self.flush_now();
-        if (!sent || (next != Next::go_on && next != Next::close)) next = co_await self.serve_on(next);
+        if (sent && (next == Next::go_on || next == Next::close)) continue;
+        try {
+            next = co_await self.serve_on(next);
+        } catch (const std::bad_alloc&) {
+            next = self.give_up();
+        }
     }
     co_await self.stream_.close();
     if (self.address_counted_) server.leave(self.peer_);
+}
+
+template <class Stream>
+typename Connection<Stream>::Next Connection<Stream>::heed(runtime::Result<runtime::Received>& received) {
+    if (!received) return receive_failed(received.error());
+    if (received->bytes().empty()) return received_end();
+    const std::string_view bytes = received->bytes();
+    const Next next = proxy_header_awaited_ ? take_proxy_header(bytes) : take(bytes);
+    received->release();
+    return next;
+}
+
+/// Whoever asks for more than there is loses its connection: the others go on. What else a step throws is a bug.
+template <class Stream>
+template <class Step>
+typename Connection<Stream>::Next Connection<Stream>::if_memory_suffices(const Step& step) noexcept {
+    try {
+        return step();
+    } catch (const std::bad_alloc&) {
+        return give_up();
+    }
+}
+
+template <class Stream>
+typename Connection<Stream>::Next Connection<Stream>::give_up() noexcept {
+    count(Reason::no_memory);
+    if (exchange_ != nullptr) exchange_->output.clear();  // its end may be half an answer
+    return Next::close;
 }
 
 // What could not be done at once, until more bytes are needed or the connection ends.
@@ -197,7 +223,7 @@ typename Connection<Stream>::Next Connection<Stream>::append_at_once(Response& r
 }
 
 template <class Stream>
-Response Connection<Stream>::call_plain(const PlainHandler& handler, const Route& route) noexcept {
+Response Connection<Stream>::call_plain(const PlainHandler& handler, const Route& route) {
     Response response = ask(handler, route);
     finish(response, route);
     return response;
@@ -206,7 +232,7 @@ Response Connection<Stream>::call_plain(const PlainHandler& handler, const Route
 /// A handler that does not wait.
 template <class Stream>
 template <class Answer>
-Answer Connection<Stream>::ask(const std::function<Answer(Request&, Context&)>& handler, const Route& route) noexcept {
+Answer Connection<Stream>::ask(const std::function<Answer(Request&, Context&)>& handler, const Route& route) {
     RequestBody none(*this, {});
     Context context = context_of(route, none);
     try {
@@ -218,7 +244,7 @@ Answer Connection<Stream>::ask(const std::function<Answer(Request&, Context&)>& 
 }
 
 template <class Stream>
-void Connection<Stream>::finish(Response& response, const Route& route) noexcept {
+void Connection<Stream>::finish(Response& response, const Route& route) {
     const Compression* compression = server_.compression();
     if (route.rules == nullptr && compression == nullptr) [[likely]]
         return;
@@ -239,12 +265,11 @@ bool Connection<Stream>::admit() {
         return true;
     peer_.settle();
     const Client client = client_of(exchange_->request, peer_, server_.config().proxies);
-    std::optional<Response> refusal = refusal_of(*route, exchange_->request, client, std::chrono::nanoseconds(now()));
+    std::optional<Refusal> refusal = refusal_of(*route, exchange_->request, client, std::chrono::nanoseconds(now()));
     if (!refusal) return true;
-    if (refusal->status == 403) count(Reason::denied);
-    if (refusal->status == 429) count(Reason::rate_limited);
-    apply_rules(*refusal);
-    exchange_->response = std::make_unique<Response>(std::move(*refusal));
+    if (refusal->reason) count(*refusal->reason);
+    apply_rules(refusal->response);
+    exchange_->response = std::make_unique<Response>(std::move(refusal->response));
     return false;
 }
 
@@ -334,6 +359,7 @@ task<typename Connection<Stream>::Next> Connection<Stream>::answer_slowly() {
             context.scope = &watched.scope;
             task<Response> handling = coroutine_of(route->handler)(exchange_->request, context);
             Response&& made = co_await handling;
+            if (made.status == 401) count(Reason::unauthenticated);
             if (made.status == 503 && watched.scope.ended() == ETIMEDOUT && !body.late()) count(Reason::handler_late);
             exchange_->response = std::make_unique<Response>(std::move(made));
             apply_rules(*exchange_->response);

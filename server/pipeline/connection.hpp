@@ -76,7 +76,11 @@ class Connection {
     // The loop
     /// Of the reactor, ns.
     [[nodiscard]] static std::uint64_t now() noexcept { return runtime::current_worker().reactor().now(); }
+    [[nodiscard]] Next heed(runtime::Result<runtime::Received>& received);
     runtime::task<Next> serve_on(Next next);
+    template <class Step>
+    [[nodiscard]] Next if_memory_suffices(const Step& step) noexcept;
+    [[nodiscard]] Next give_up() noexcept;
     [[nodiscard]] std::chrono::nanoseconds receive_timeout() const noexcept;
     [[nodiscard]] Next receive_failed(runtime::Error error);
     [[nodiscard]] Next received_end();
@@ -87,15 +91,15 @@ class Connection {
     [[nodiscard]] Next take(std::string_view bytes);
     void begin_request();
     [[nodiscard]] Next answer_at_once();
-    [[nodiscard]] Response call_plain(const PlainHandler& handler, const Route& route) noexcept;
+    [[nodiscard]] Response call_plain(const PlainHandler& handler, const Route& route);
     [[nodiscard]] Context context_of(const Route& route, RequestBody& body) noexcept;
     [[nodiscard]] Response respond_without_handler() const;
     [[nodiscard]] Response without_handler() const;
     void apply_rules(Response& response) const;
     template <class Answer>
-    [[nodiscard]] Answer ask(const std::function<Answer(Request&, Context&)>& handler, const Route& route) noexcept;
+    [[nodiscard]] Answer ask(const std::function<Answer(Request&, Context&)>& handler, const Route& route);
     Next append_at_once(Response& response);
-    void finish(Response& response, const Route& route) noexcept;
+    void finish(Response& response, const Route& route);
     [[nodiscard]] bool admit();
     [[nodiscard]] bool has_handler() const noexcept;
     [[nodiscard]] Next refuse(http::ParseError error);

@@ -37,6 +37,7 @@ std::string_view to_string(Reason reason) noexcept {
         "refused_head_late",
         "refused_body_late",
         "refused_handler_late",
+        "refused_unauthenticated",
         "refused_denied",
         "refused_rate_limited",
         "closed_address_full",
@@ -45,6 +46,7 @@ std::string_view to_string(Reason reason) noexcept {
         "closed_idle",
         "closed_client_gone",
         "closed_write_late",
+        "closed_no_memory",
         "closed_answer_incomplete",
     };
     static_assert(!kNames.back().empty(), "each reason has a name");

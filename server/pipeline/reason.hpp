@@ -27,6 +27,7 @@ enum class Reason : std::uint8_t {
     head_late,     ///< timeouts.header
     body_late,     ///< timeouts.body, or slower than limits.body_rate
     handler_late,  ///< timeouts.handler
+    unauthenticated,  ///< no credentials, or wrong ones
     denied,        ///< `allow`, `deny`; `https_only` where no proxy says how the client came
     rate_limited,  ///< `rate_limit`
     // Connections that end without an answer, or in the midst of one.
@@ -36,6 +37,7 @@ enum class Reason : std::uint8_t {
     idle,               ///< timeouts.idle; or nothing came for timeouts.header
     client_gone,        ///< closed or reset by the client while a request was under way
     write_late,         ///< timeouts.write, or slower than limits.write_rate
+    no_memory,          ///< what its request needed was not to be had
     answer_incomplete,  ///< its file changed, its handler failed or the request's body broke off while it was sent
 };
 inline constexpr std::size_t kReasons = static_cast<std::size_t>(Reason::answer_incomplete) + 1;

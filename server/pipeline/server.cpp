@@ -105,7 +105,7 @@ void Server::report_handler_error(std::string_view route) noexcept {
     }
 }
 
-Response Server::answer_handler_error(std::string_view route) noexcept {
+Response Server::answer_handler_error(std::string_view route) {
     report_handler_error(route);
     return Response::text(500, "500 Internal Server Error\n");
 }

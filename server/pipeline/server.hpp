@@ -70,7 +70,7 @@ class Server {
     /// Counts and logs the exception that is being handled. For catch blocks.
     void report_handler_error(std::string_view route) noexcept;
     /// The same, and what the client is told.
-    [[nodiscard]] Response answer_handler_error(std::string_view route) noexcept;
+    [[nodiscard]] Response answer_handler_error(std::string_view route);
 
   private:
     runtime::task<void> serve(runtime::Accepted accepted);

@@ -22,7 +22,7 @@ namespace spindle::pipeline {
 class WorkerState {
   public:
     /// `shared` outlives it.
-    explicit WorkerState(PipelineCounters& shared) noexcept : counters(shared) {}
+    explicit WorkerState(PipelineCounters& shared) : counters(shared) { spare_.reserve(kSpareMax); }
 
     /// IMF-fixdate of the current second (RFC 9110 section 5.6.7). Valid until the next call.
     [[nodiscard]] std::string_view date() noexcept {
@@ -41,7 +41,7 @@ class WorkerState {
         return exchange;
     }
 
-    void give_exchange(std::unique_ptr<Exchange> exchange) {
+    void give_exchange(std::unique_ptr<Exchange> exchange) noexcept {
         if (spare_.size() >= kSpareMax || exchange->grew_large()) return;
         spare_.push_back(std::move(exchange));
     }

@@ -36,7 +36,7 @@ rate_limit = "1/h"
 rate_burst = 1
 """,
 )
-REASONS = 22
+REASONS = 24
 
 
 def reasons(t) -> dict[str, int]:
