@@ -3,12 +3,13 @@
 
 #include <utility>
 
+#include "runtime/io.hpp"
+
 namespace spindle::runtime {
 
 void spawn(task<void> flow, const char* route) {
-    current_worker().enter_runtime();
+    const RuntimeScope in_runtime;
     current_worker().spawn(std::move(flow), route);
-    current_worker().leave_runtime();
 }
 
 void spawn_light(task<void> flow) { spawn(std::move(flow), nullptr); }

@@ -190,6 +190,8 @@ void Processor::enter_runtime() noexcept {
                                       std::memory_order_relaxed)) {
         return;
     }
+    // An exception left the runtime without a word: the processor is still ours.
+    if (expected == (machine_now.user_word & ~kUser)) return;
     machine_now.requeue_running_fiber();
 }
 

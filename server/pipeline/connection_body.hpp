@@ -143,9 +143,8 @@ class Connection<Stream>::ResponseBody final : public BodyWriter {
             // A body that was announced, never asked for and never sent: the next bytes may be it or a request.
             keep_alive_ = keep_alive_ && !request_.continue_owed();
             // The producer is user code, whose worker may be taken away: the worker's state is the runtime's.
-            runtime::current_worker().enter_runtime();
+            const runtime::RuntimeScope in_runtime;
             valid_ = connection_.append_head(response_, keep_alive_, framing, 0);
-            runtime::current_worker().leave_runtime();
         }
         return valid_;
     }
