@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <new>
 #include <utility>
 
 #include "runtime/reactor/reactor.hpp"
@@ -90,9 +91,13 @@ SyncWait* Scope::begin_cancel(int code) noexcept {
 }
 
 // Also when this worker is the home: ended from within a running flow, the wait's flow would run inside it under
-// `event_loop`. At most once a scope: later waits do not begin.
-void Scope::post_to_home() {
-    message_ = std::make_shared<Message>();
+// `event_loop`. At most once a scope: later waits do not begin. Without memory for it this one goes on to its own end.
+void Scope::post_to_home() noexcept {
+    try {
+        message_ = std::make_shared<Message>();
+    } catch (const std::bad_alloc&) {
+        return;
+    }
     message_->deliver = Message::arrive;
     message_->scope = this;
     message_->self = message_;

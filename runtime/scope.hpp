@@ -77,7 +77,7 @@ class Scope {
 
     [[nodiscard]] int own_end() const noexcept;
     [[nodiscard]] int note(Wait* wait, SyncWait* sync) noexcept;
-    void post_to_home();
+    void post_to_home() noexcept;
 
     Scope* const outer_;
     std::int64_t deadline_ = 0;  ///< ns of Clock; 0: none; the flow's

@@ -141,8 +141,9 @@ bool Client::take_head() {
     status_ = static_cast<int>(number(head.substr(kStatusAt, kStatusEnd - kStatusAt), 10));
     chunks_follow_ = field(head, "\r\nTransfer-Encoding:") == "chunked";
     const auto length = field(head, "\r\nContent-Length:");
-    if (!chunks_follow_ && !length) fail("a response has neither Content-Length nor chunks");
-    body_bytes_left_ = chunks_follow_ ? 0 : number(*length, 10);
+    const bool bodiless = status_ == 204 || status_ == 304;  // RFC 9110 section 6.4.1
+    if (!chunks_follow_ && !length && !bodiless) fail("a response has neither Content-Length nor chunks");
+    body_bytes_left_ = chunks_follow_ || bodiless ? 0 : number(*length, 10);
     drop(end + 4);
     return true;
 }

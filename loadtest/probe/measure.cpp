@@ -19,6 +19,7 @@ namespace probe {
 namespace {
 
 constexpr int kOk = 200;
+constexpr int kFirstError = 400;  // as wrk counts
 
 double milliseconds(Nanoseconds time) { return static_cast<double>(time) / 1e6; }
 
@@ -132,7 +133,7 @@ class Measurement {
     }
 
     void answered(Flow& flow, int status) {
-        if (status != kOk) ++failed_;
+        if (status >= kFirstError) ++failed_;
         add(flow.number, now() - due_at(flow.number), status);
         flow.number += probes_.size();
     }

@@ -26,6 +26,7 @@ HERE = Path(__file__).resolve().parent
 SHARES = (0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9999, 0.99999)
 SLOT_SECONDS = 0.1
 PATIENCE_SECONDS = 60
+FIRST_ERROR = 400  # of statuses, as wrk counts
 BUSY_SHARE = 0.95
 IDLE_STEPS = 5
 
@@ -134,7 +135,7 @@ def _at_a_rate(client: Client, scenario: Scenario, port: int, seconds: int) -> d
         "command": " ".join(command),
         "requests": len(requests),
         "seconds": float(seconds),
-        "requests_per_s": sum(1 for _, _, status in requests if status == 200) / seconds,
+        "requests_per_s": sum(1 for _, _, status in requests if 0 < status < FIRST_ERROR) / seconds,
         "latency_ms": {
             "p50": percentile(sorted_ms, 0.5),
             "p90": percentile(sorted_ms, 0.9),
@@ -208,6 +209,9 @@ def beside(
                 if part.kind in ("idle", "slow"):
                     held.append((held[-1][0] + part.connections, memory()))
         yield held
+        for process in running:
+            if process.poll() is not None:
+                raise Failed(f"what was to go on beside {scenario.name} ended early: {' '.join(process.args)}")
     finally:
         for process in running:
             process.send_signal(signal.SIGTERM)

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What changed between two results, beyond what the rounds of each differ among themselves.
 
-A single round does not tell how far rounds lie apart. Its changes are told with that doubt, and none of them is called
-a regression unless it is beyond a bound that was asked for: whoever names a bound for single rounds knows the noise.
+Few rounds do not tell how far rounds lie apart: three of the same thing beside three others do not meet, once in ten
+times. Their changes are told with that doubt, and none of them is called a regression unless it is beyond a bound that
+was asked for: whoever names a bound for few rounds knows the noise. And since each comparison is of many figures, also
+those of more rounds must have changed by more than the rounds of either differ among themselves.
 """
 
 import math
@@ -11,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 BOUND = 0.05  # where none is asked for
+ROUNDS_MIN = 5  # with fewer, those of the same thing lie apart by chance
 
 # Figure: whether more of it is better.
 FIGURES = {
@@ -44,14 +47,20 @@ class Change:
 
     @property
     def beyond_noise(self) -> bool:
-        """The rounds of one do not meet those of the other."""
-        return self.before["high"] < self.after["low"] or self.after["high"] < self.before["low"]
+        """The rounds of one do not meet those of the other, and lie further from them than from each other."""
+        apart = self.before["high"] < self.after["low"] or self.after["high"] < self.before["low"]
+        return apart and abs(self.share) > max(spread(self.before), spread(self.after))
 
     def __str__(self) -> str:
         word = "worse" if self.share > 0 else "better"
-        doubt = "" if self.spread_known else " (or noise: one round has no spread)"
+        doubt = "" if self.spread_known else " (or noise: the rounds are too few)"
         medians = f"{self.before['median']:.4g} -> {self.after['median']:.4g}"
         return f"{self.scenario}, {self.server}: {self.figure} {medians}, {abs(self.share):.1%} {word}{doubt}"
+
+
+def spread(summary: dict[str, float]) -> float:
+    """Of rounds, as a share of their median."""
+    return (summary["high"] - summary["low"]) / summary["median"] if summary["median"] > 0 else 0.0
 
 
 def context(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
@@ -94,7 +103,7 @@ def changes(before: dict[str, Any], after: dict[str, Any]) -> Iterator[Change]:
         if (scenario, name) not in second:
             continue
         later = second[scenario, name]
-        spread_known = min(len(server["rounds"]), len(later["rounds"])) > 1
+        spread_known = min(len(server["rounds"]), len(later["rounds"])) >= ROUNDS_MIN
         for figure in FIGURES:
             one, other = server["summary"].get(figure), later["summary"].get(figure)
             if one and other:

@@ -140,6 +140,7 @@ Result<void> EventLoop::run(const Service& service) {
     reactor_ = reactor_owner_.get();
     reactor_->measure(meter);
     wake_target_.store(reactor_, std::memory_order_seq_cst);
+    if (drain_requested_.load(std::memory_order_seq_cst)) reactor_->wake();  // before there was anything to wake
     set_current_worker(this);
     const AlternateSignalStack for_overflows;
     install_overflow_reporter(stack_user);

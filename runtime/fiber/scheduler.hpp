@@ -91,7 +91,7 @@ class Scheduler {
     [[nodiscard]] std::vector<std::unique_ptr<Machine>>& machines() noexcept { return machines_; }
     [[nodiscard]] std::mutex& machines_mutex() noexcept { return machines_mutex_; }
     [[nodiscard]] bool everybody_sleeps() const noexcept {
-        return sleeping_.load(std::memory_order_relaxed) == processors_.size();
+        return sleeping_.load(std::memory_order_seq_cst) == processors_.size();
     }
     /// The monitor sleeps until somebody stops sleeping.
     std::atomic<bool> monitor_dozes{false};

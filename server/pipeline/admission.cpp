@@ -38,7 +38,7 @@ Refusal https_needed(const Request& request, const Client& client) {
 }  // namespace
 
 std::optional<Refusal> refusal_of(const Route& route, const Request& request, const Client& client,
-                                   std::chrono::nanoseconds now) {
+                                  std::chrono::nanoseconds now) {
     if (!route.admits(client.address)) return Refusal{Response::text(403, "403 Forbidden\n"), Reason::denied};
     if (route.https_only && client.scheme != "https") return https_needed(request, client);
     if (route.rate_limit == nullptr) return std::nullopt;

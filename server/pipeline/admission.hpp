@@ -20,6 +20,6 @@ struct Refusal {
 
 /// Nothing: the client may ask, and has done so once more. `now` is of the clock of RateLimiter::take.
 [[nodiscard]] std::optional<Refusal> refusal_of(const Route& route, const Request& request, const Client& client,
-                                                 std::chrono::nanoseconds now);
+                                                std::chrono::nanoseconds now);
 
 }  // namespace spindle::pipeline

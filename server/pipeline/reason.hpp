@@ -24,12 +24,12 @@ enum class Reason : std::uint8_t {
     unknown_method,
     unsupported_version,
     unknown_host,
-    head_late,     ///< timeouts.header
-    body_late,     ///< timeouts.body, or slower than limits.body_rate
-    handler_late,  ///< timeouts.handler
+    head_late,        ///< timeouts.header
+    body_late,        ///< timeouts.body, or slower than limits.body_rate
+    handler_late,     ///< timeouts.handler
     unauthenticated,  ///< no credentials, or wrong ones
-    denied,        ///< `allow`, `deny`; `https_only` where no proxy says how the client came
-    rate_limited,  ///< `rate_limit`
+    denied,           ///< `allow`, `deny`; `https_only` where no proxy says how the client came
+    rate_limited,     ///< `rate_limit`
     // Connections that end without an answer, or in the midst of one.
     address_full,       ///< limits.connections_per_address; a 503 is tried
     proxy_untrusted,    ///< only proxies may connect there

@@ -2,6 +2,7 @@
 """Two results beside each other."""
 
 import json
+import random
 import subprocess
 import sys
 import tempfile
@@ -54,12 +55,30 @@ class Comparing(unittest.TestCase):
         wide = (0.8, 1.0, 1.2)
         self.assertEqual(list(compare.changes(one(cpu=7, spread=wide), one(cpu=8, spread=wide))), [])
 
-    def test_a_single_round_is_a_regression_only_beyond_a_bound_that_is_asked_for(self):
-        before, after = one(cpu=7, spread=(1,)), one(cpu=8, spread=(1,))
+    def test_what_changed_by_less_than_the_rounds_differ_is_noise(self):
+        before, after = one(cpu=7, spread=(0.9, 0.95, 1.0, 1.01, 1.01)), one(cpu=7.3, spread=(0.99, 1, 1, 1, 1.1))
+        wide = one(cpu=7, spread=(0.92, 0.96, 1.0, 1.0, 1.0))
+        for pair in ((before, after), (wide, one(cpu=7.5))):
+            self.assertEqual(list(compare.changes(*pair)), [], pair)
+
+    def test_the_same_measured_twice_is_hardly_ever_a_regression(self):
+        rounds, chance = 5, random.Random(1)
+        told = 0
+        for _ in range(300):
+            pair = [
+                one(cpu=7, rate=100_000, p99=1, spread=tuple(chance.gauss(1, 0.05) for _ in range(rounds)))
+                for _ in range(2)
+            ]
+            told += bool(compare.regressions(list(compare.changes(*pair)), None))
+        self.assertLess(told, 6)
+
+    def test_few_rounds_are_a_regression_only_beyond_a_bound_that_is_asked_for(self):
+        few = (0.99, 1.0, 1.01)
+        before, after = one(cpu=7, spread=few), one(cpu=8, spread=few)
         for pair in ((before, after), (before, one(cpu=8)), (one(cpu=7), after)):
             code, output = compared(*pair)
             self.assertEqual(code, 0, output)
-            self.assertIn("14.3% worse (or noise: one round has no spread)", output)
+            self.assertIn("14.3% worse (or noise: the rounds are too few)", output)
             self.assertNotIn("WORSE", output)
             self.assertEqual(compared(*pair, "--bound", "5%")[0], 1)
             self.assertEqual(compared(*pair, "--bound", "20%")[0], 0)

@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "loadtest"))
 
 from workload import advice, result  # noqa: E402
 
-SPREAD = (0.99, 1.0, 1.01)  # of the rounds: what is slower in one is so by this factor
+SPREAD = (0.99, 0.995, 1.0, 1.005, 1.01)  # of the rounds: what is slower in one is so by this factor
 CURVE = {0.5: 0.5, 0.9: 0.67, 0.95: 0.8, 0.99: 1.0, 0.999: 2.0, 0.9999: 2.5, 0.99999: 3.0}  # share: of p99
 MIB = 2**20
 

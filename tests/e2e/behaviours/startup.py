@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import socket
+import sys
 from pathlib import Path
 
 from harness import check
@@ -275,4 +276,23 @@ def a_signal_right_after_the_start_is_not_lost(t):
     for _ in range(5):
         server = t.start()
         server.signal(signal.SIGTERM)
+        server.expect_clean_end(t.limit(10))
+
+
+SIGNALLED = """
+import os, signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+os.kill(os.getpid(), signal.SIGTERM)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+
+
+@behaviour(own_server=True, compare=False)
+def a_signal_before_the_start_is_not_lost(t):
+    for _ in range(5):
+        try:
+            server = t.start(launcher=(sys.executable, "-c", SIGNALLED))
+        except StartFailed as failed:
+            check.equal(failed.code, 0, "exit code of a server that was to end before it began")
+            continue
         server.expect_clean_end(t.limit(10))
