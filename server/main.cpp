@@ -64,7 +64,7 @@ int serve(const config::Config& config) {
     if (!sites) return fail(kBadConfiguration, sites.error());
     const auto listeners = process::Listeners::open(config.listen, fiber ? 0 : processes);
     if (!listeners) return fail(kCannotRun, listeners.error());
-    const auto access_log = pipeline::AccessLog::open(config.log, workers);
+    const auto access_log = pipeline::AccessLog::open(config.log, board);
     if (!access_log) return fail(kCannotRun, access_log.error());
 
     const auto reopen_logs = [&] {

@@ -45,6 +45,7 @@ constexpr auto kRows = std::to_array<Row>({
     {"requests", COUNT(requests), true},
     {"requests_refused", COUNT(refused())},
     {"handler_errors", COUNT(handler_errors)},
+    {"access_log_lost", COUNT(access_log_lost)},
     {"runnable", COUNT(figures.runnable), true},
     {"global_queue", COUNT(figures.global_queue)},
     {"dispatched", COUNT(figures.dispatched), true},

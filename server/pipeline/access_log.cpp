@@ -16,12 +16,15 @@ using std::chrono::nanoseconds;
 
 /// A cache line of its own, so that two workers' locks do not share one.
 struct alignas(64) AccessLog::Buffer {
+    explicit Buffer(runtime::SharedCounter& lines_lost) noexcept : lost(lines_lost) {}
+
     std::mutex mutex;
     std::string lines;       ///< whole lines, waiting
     nanoseconds tried_at{};  ///< last write to the sink, successful or not (steady)
-    bool failing = false;    ///< the last one left something behind
+    int error = 0;           ///< why the last one left something behind; 0: it did not
     std::string stamp;       ///< of stamp_second; in JSON its milliseconds are patched
     std::int64_t stamp_second = -1;
+    runtime::SharedCounter& lost;  ///< of all processes to read
 };
 
 namespace {
@@ -49,12 +52,14 @@ std::string_view current_stamp(config::LogFormat format, std::string& stamp, std
 
 }  // namespace
 
-AccessLog::AccessLog(const config::Log& log, unsigned buffers) : format_(log.format), path_(log.access_path) {
-    for (unsigned i = 0; i < std::max(1u, buffers); ++i) buffers_.push_back(std::make_unique<Buffer>());
+AccessLog::AccessLog(const config::Log& log, Scoreboard& board)
+    : format_(log.format), path_(log.access_path) {
+    for (unsigned worker = 0; worker < board.pipeline().size(); ++worker)
+        buffers_.push_back(std::make_unique<Buffer>(board.pipeline()[worker].access_log_lost));
 }
 
-std::expected<std::unique_ptr<AccessLog>, std::string> AccessLog::open(const config::Log& log, unsigned buffers) {
-    std::unique_ptr<AccessLog> access_log(new AccessLog(log, buffers));
+std::expected<std::unique_ptr<AccessLog>, std::string> AccessLog::open(const config::Log& log, Scoreboard& board) {
+    std::unique_ptr<AccessLog> access_log(new AccessLog(log, board));
     if (!log.access) return access_log;
     auto sink = DescriptorSink::open(log.access_path);
     if (!sink) return std::unexpected(sink.error());
@@ -72,7 +77,7 @@ void AccessLog::write(unsigned worker, const AccessRecord& record) noexcept {
     const std::lock_guard lock(buffer.mutex);
     if (buffer.lines.size() >= kWaitingBytesMax) {
         if (now - buffer.tried_at >= kDelay) deliver_locked(buffer, now);
-        if (buffer.lines.size() >= kWaitingBytesMax) return lose(1, EAGAIN, now);
+        if (buffer.lines.size() >= kWaitingBytesMax) return lose(buffer, 1, buffer.error, now);
     }
     const std::size_t before = buffer.lines.size();
     try {
@@ -84,11 +89,11 @@ void AccessLog::write(unsigned worker, const AccessRecord& record) noexcept {
         }
     } catch (...) {  // out of memory: the request was answered, only its line is missing
         buffer.lines.resize(before);
-        return lose(1, ENOMEM, now);
+        return lose(buffer, 1, ENOMEM, now);
     }
     const bool aged = now - buffer.tried_at >= kDelay;
     // While the sink refuses, a full batch is no reason to ask it again for every request.
-    if (aged || (!buffer.failing && buffer.lines.size() >= batch_bytes_)) deliver_locked(buffer, now);
+    if (aged || (buffer.error == 0 && buffer.lines.size() >= batch_bytes_)) deliver_locked(buffer, now);
 }
 
 void AccessLog::flush(unsigned worker) noexcept {
@@ -102,6 +107,16 @@ void AccessLog::flush() noexcept {
     for (unsigned worker = 0; worker < buffers_.size(); ++worker) flush(worker);
 }
 
+void AccessLog::end() noexcept {
+    flush();
+    for (const auto& buffer : buffers_) {
+        const std::lock_guard lock(buffer->mutex);
+        const auto left = static_cast<std::uint64_t>(std::ranges::count(buffer->lines, '\n'));
+        buffer->lines.clear();
+        if (left > 0) lose(*buffer, left, buffer->error, steady_now());
+    }
+}
+
 void AccessLog::reopen() noexcept {
     if (!enabled()) return;
     flush();
@@ -112,11 +127,12 @@ void AccessLog::deliver_locked(Buffer& buffer, nanoseconds now) noexcept {
     const DescriptorSink::Outcome outcome = sink_->write_lines(buffer.lines);
     buffer.lines.erase(0, outcome.consumed);  // keeps the capacity
     buffer.tried_at = now;
-    buffer.failing = outcome.error != 0;
-    if (outcome.torn) lose(1, outcome.error, now);
+    buffer.error = outcome.error;
+    if (outcome.torn) lose(buffer, 1, outcome.error, now);
 }
 
-void AccessLog::lose(std::uint64_t lines, int error, nanoseconds now) noexcept {
+void AccessLog::lose(Buffer& buffer, std::uint64_t lines, int error, nanoseconds now) noexcept {
+    buffer.lost.add(lines);
     const std::uint64_t lost = lost_.fetch_add(lines, std::memory_order_relaxed) + lines;
     std::int64_t last = reported_at_.load(std::memory_order_relaxed);
     if (last != 0 && now.count() - last < kReportEvery.count()) return;

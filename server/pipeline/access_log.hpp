@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "config/config.hpp"
+#include "server/pipeline/scoreboard.hpp"
 #include "server/pipeline/stages.hpp"
 
 namespace spindle::pipeline {
@@ -55,10 +56,10 @@ void append_json(std::string& line, const AccessRecord& record, std::string_view
 
 class AccessLog {
   public:
-    /// `buffers`: how many workers write in this process. Opens nothing when the access log is off.
-    /// May be opened before a fork; each process then has buffers of its own.
+    /// For the workers of `board`, which outlives it and counts what each of them loses. Opens nothing when the access
+    /// log is off. May be opened before a fork; each process then has buffers of its own.
     [[nodiscard]] static std::expected<std::unique_ptr<AccessLog>, std::string> open(const config::Log& log,
-                                                                                     unsigned buffers);
+                                                                                     Scoreboard& board);
     ~AccessLog();  ///< flushes
 
     [[nodiscard]] bool enabled() const noexcept { return sink_ != nullptr; }
@@ -76,7 +77,10 @@ class AccessLog {
     /// Writes what waits, and goes on in the file that has the path now. An error is told to the error log.
     void reopen() noexcept;
 
-    /// Lines that could not be written.
+    /// flush() for the last time: what cannot be written now is lost.
+    void end() noexcept;
+
+    /// Lines that this process could not write.
     [[nodiscard]] std::uint64_t lost() const noexcept { return lost_.load(std::memory_order_relaxed); }
 
     static constexpr std::chrono::milliseconds kDelay{100};
@@ -84,9 +88,9 @@ class AccessLog {
 
   private:
     struct Buffer;
-    AccessLog(const config::Log& log, unsigned buffers);
+    AccessLog(const config::Log& log, Scoreboard& board);
     void deliver_locked(Buffer& buffer, std::chrono::nanoseconds now) noexcept;
-    void lose(std::uint64_t lines, int error, std::chrono::nanoseconds now) noexcept;
+    void lose(Buffer& buffer, std::uint64_t lines, int error, std::chrono::nanoseconds now) noexcept;
 
     const config::LogFormat format_;
     const std::string path_;

@@ -8,7 +8,8 @@ namespace {
 Score score_of(const runtime::WorkerCounters& runtime, const PipelineCounters& pipeline) {
     Score score{.figures = runtime::read_figures(runtime),
                 .requests = pipeline.requests.read(),
-                .handler_errors = pipeline.handler_errors.read()};
+                .handler_errors = pipeline.handler_errors.read(),
+                .access_log_lost = pipeline.access_log_lost.read()};
     for (std::size_t i = 0; i < kReasons; ++i) score.by_reason[i] = pipeline.by_reason[i].read();
     return score;
 }
@@ -18,6 +19,7 @@ Score score_of(const runtime::WorkerCounters& runtime, const PipelineCounters& p
 void PipelineCounters::absorb(const PipelineCounters& dead) noexcept {
     requests.add(dead.requests.read());
     handler_errors.add(dead.handler_errors.read());
+    access_log_lost.add(dead.access_log_lost.read());
     for (std::size_t i = 0; i < kReasons; ++i) by_reason[i].add(dead.by_reason[i].read());
 }
 
@@ -31,6 +33,7 @@ Score& Score::operator+=(const Score& other) {
     figures += other.figures;
     requests += other.requests;
     handler_errors += other.handler_errors;
+    access_log_lost += other.access_log_lost;
     for (std::size_t i = 0; i < kReasons; ++i) by_reason[i] += other.by_reason[i];
     return *this;
 }

@@ -20,6 +20,7 @@ namespace spindle::pipeline {
 struct PipelineCounters {
     runtime::Counter requests;
     runtime::Counter handler_errors;                     ///< exceptions out of handlers
+    runtime::SharedCounter access_log_lost;              ///< lines; whoever flushes may write it
     std::array<runtime::Counter, kReasons> by_reason{};  ///< what was refused or cut off
 
     void count(Reason reason) noexcept { by_reason[static_cast<std::size_t>(reason)].add(); }
@@ -31,6 +32,7 @@ struct Score {
     runtime::Figures figures;
     std::uint64_t requests = 0;
     std::uint64_t handler_errors = 0;
+    std::uint64_t access_log_lost = 0;
     std::array<std::uint64_t, kReasons> by_reason{};
 
     /// Requests that were.

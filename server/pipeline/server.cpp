@@ -42,7 +42,7 @@ runtime::Service Server::service(std::span<const int> listeners, std::span<const
             .drain_timeout = config_.timeouts.drain,
             .abandon =
                 [this] {
-                    log_.flush();
+                    log_.end();
                     spdlog::warn("a handler did not end within timeouts.drain; ending without it");
                     spdlog::shutdown();
                     std::quick_exit(0);

@@ -96,7 +96,7 @@ int run_worker(const Worker& worker) {
         left = backend->teardown();
         figures = backend->figures();
     }
-    worker.access_log.flush();
+    worker.access_log.end();
     if (const std::uint64_t lost = worker.access_log.lost(); lost > 0)
         spdlog::warn("{} lines of the access log were lost", lost);
     spdlog::debug("teardown: connections={} buffers={} fibers={} descriptors={} operations={} flows={}",

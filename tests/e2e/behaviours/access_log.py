@@ -269,6 +269,71 @@ def a_trace_is_logged_if_it_is_one(t):
         check.equal(json_line(t, f"trace={number}.").get("trace_id"), logged, text)
 
 
+def figures(t) -> dict:
+    return t.get("/status?format=json").json()
+
+
+def lose_lines(t) -> dict:
+    """Asks until lines have been lost, which is when no more of them fit in memory -> the figures then."""
+    connection = t.connect()
+    batch = request("GET", f"/plaintext?long={'x' * 7000}") * 16
+
+    def lost() -> bool:
+        connection.send_while_reading(batch)
+        for _ in range(16):
+            check.status(connection.read_reply(), 200)
+        return figures(t)["total"]["access_log_lost"] > 0
+
+    eventually(lost, t.limit(30), "lines are lost, and counted")
+    told = figures(t)
+    each = [worker["access_log_lost"] for worker in told["workers"]]
+    assert 0 < sum(each) <= told["total"]["access_log_lost"], f"{each} of {told['total']}"
+    assert re.search(r"^access_log_lost +[1-9]", t.get("/status").body.decode(), re.M), "none in the text"
+    return told
+
+
+@behaviour(own_server=True, compare=False)
+def a_full_disk_stops_no_answer_and_the_lines_that_it_cost_are_counted(t):
+    server = t.start(configuration({"log.access_path": "/dev/full"}))
+    check.equal(figures(t)["total"]["access_log_lost"], 0, "lost at first")
+    lost = lose_lines(t)["total"]["access_log_lost"]
+    server.wait_for_line(r"access log /dev/full: \d+ lines lost so far \(No space left on device\)", "err")
+    t.close_connections()
+    server.stop(t.limit(10))
+    # What waited until the end is lost too: here all that was ever to be logged.
+    ended = re.findall(r"(\d+) lines of the access log were lost", server.output())
+    check.equal(len(ended), t.variant.processes, "processes that say what they lost")
+    assert sum(map(int, ended)) > lost, f"{ended} lost at the end, {lost} before"
+
+
+@behaviour(own_server=True, compare=False)
+def a_dead_pipe_stops_no_answer_and_who_reads_it_next_gets_the_lines_that_were_kept(t):
+    path = t.bench.folder / f"pipe_{t.variant.backend}_{t.variant.workers}"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    t.start(configuration({"log.access_path": str(path), "log.format": "json"}))
+    os.close(reader)
+    lose_lines(t)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        got = b""
+
+        def read() -> bool:
+            nonlocal got
+            check.status(t.get("/plaintext?last"), 200)
+            with contextlib.suppress(BlockingIOError):
+                while piece := os.read(reader, 1 << 16):
+                    got += piece
+            return b"/plaintext?last" in got
+
+        eventually(read, t.limit(20), "lines come again")
+        whole, _, _ = got.rpartition(b"\n")
+        for line in whole.splitlines():
+            assert JSON_FIELDS <= set(json.loads(line)), line
+    finally:
+        os.close(reader)
+
+
 def open_files(server) -> set[str]:
     links = set()
     for pid in server.process_ids():

@@ -71,7 +71,8 @@ TEST_CASE("Lines of several workers are whole in the file, and a flush shows the
     config::Log settings;
     settings.access_path = path.string();
     {
-        const auto log = AccessLog::open(settings, 2);
+        Scoreboard board(2);
+        const auto log = AccessLog::open(settings, board);
         REQUIRE(log);
         for (int i = 0; i < 100; ++i) (*log)->write(static_cast<unsigned>(i % 2), record());
         (*log)->flush();
@@ -86,14 +87,26 @@ TEST_CASE("Lines of several workers are whole in the file, and a flush shows the
 TEST_CASE("A full disk keeps lines as far as they fit in memory, loses and counts the others") {
     config::Log settings;
     settings.access_path = "/dev/full";
-    const auto log = AccessLog::open(settings, 1);
+    Scoreboard board(2);
+    const auto log = AccessLog::open(settings, board);
     REQUIRE(log);
     std::string line;
     append_combined(line, record(), format_stamp(settings.format, std::chrono::nanoseconds(0)));
     const std::uint64_t fitting = AccessLog::kWaitingBytesMax / line.size();
-    for (std::uint64_t i = 0; i < fitting / 2; ++i) (*log)->write(0, record());
+    for (std::uint64_t i = 0; i < fitting / 2; ++i) (*log)->write(1, record());
     CHECK((*log)->lost() == 0);
-    for (std::uint64_t i = 0; i < 2 * fitting; ++i) (*log)->write(0, record());
-    CHECK((*log)->lost() >= fitting);
-    CHECK((*log)->lost() <= 2 * fitting);
+    for (std::uint64_t i = 0; i < 2 * fitting; ++i) (*log)->write(1, record());
+    const std::uint64_t lost = (*log)->lost();
+    CHECK(lost >= fitting);
+    CHECK(lost <= 2 * fitting);
+    const Scores scores = board.read();
+    CHECK(scores.workers[0].access_log_lost == 0);
+    CHECK(scores.workers[1].access_log_lost == lost);
+    CHECK(scores.total.access_log_lost == lost);
+    board.retire(1);  // it died; another one has its slot now
+    CHECK(board.read().workers[1].access_log_lost == 0);
+    CHECK(board.read().total.access_log_lost == lost);
+
+    (*log)->end();
+    CHECK((*log)->lost() == fitting / 2 + 2 * fitting);
 }
