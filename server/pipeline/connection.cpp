@@ -187,7 +187,7 @@ void Connection<Stream>::begin_request() {
 template <class Stream>
 typename Connection<Stream>::Next Connection<Stream>::answer_at_once() {
     Request& request = exchange_->request;
-    if (server_.access_log().tells_stages()) stages_.head = std::max(1U, passed());
+    if (server_.access_log().tells_stages()) stages_.head_complete(passed());
     server_.sites().lead(request, exchange_->to);
     if (!admit() || request.has_body()) return Next::slow;
     const Route* route = exchange_->to.route;

@@ -133,7 +133,7 @@ class Connection {
     void count(Reason reason) const noexcept;
     void log(std::uint16_t status, std::uint64_t body_bytes) noexcept;
     void log_client_gone() noexcept;
-    [[nodiscard]] std::uint32_t passed() const noexcept;
+    [[nodiscard]] std::uint64_t passed() const noexcept;
     void answered() noexcept;
     void lost(runtime::Error error) noexcept;
 

@@ -76,7 +76,7 @@ class Connection<Stream>::RequestBody final : public BodyReader {
         const std::uint64_t began = runtime::CycleClock::kernel_clock();
         auto received = co_await connection_.stream_.receive(patience_.left());
         const std::uint64_t waited = runtime::CycleClock::kernel_clock() - began;
-        connection_.stages_.body += Stages::micros(waited);
+        connection_.stages_.body_waited(waited);
         if (!received) {
             const bool late = runtime::Scope::refuses(runtime::current_worker().scope()) == ETIMEDOUT;
             if (received.error().code == ETIMEDOUT && !late) fail(http::ParseError::timed_out);

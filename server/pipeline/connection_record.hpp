@@ -4,7 +4,6 @@
 // connection.cpp; included there only.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 
 #include "runtime/cycle_clock.hpp"
@@ -40,17 +39,14 @@ void Connection<Stream>::log_client_gone() noexcept {
 
 /// Microseconds since the request began.
 template <class Stream>
-std::uint32_t Connection<Stream>::passed() const noexcept {
-    return Stages::micros(runtime::CycleClock::since(exchange_->started, runtime::CycleClock::kernel_clock()));
+std::uint64_t Connection<Stream>::passed() const noexcept {
+    return runtime::CycleClock::since(exchange_->started, runtime::CycleClock::kernel_clock()) / 1000;
 }
 
 /// The answer is there, and is to be sent.
 template <class Stream>
 void Connection<Stream>::answered() noexcept {
-    if (!server_.access_log().tells_stages()) return;
-    const std::uint32_t until_now = passed();
-    if (stages_.head == 0) stages_.head = until_now;  // it never was complete
-    stages_.handler = std::max(1U, until_now - std::min(until_now, stages_.head + stages_.body));
+    if (server_.access_log().tells_stages()) stages_.answered(passed());
 }
 
 /// Sending failed. The first time counts.
