@@ -211,7 +211,7 @@ def beside(
         yield held
         for process in running:
             if process.poll() is not None:
-                raise Failed(f"what was to go on beside {scenario.name} ended early: {' '.join(process.args)}")
+                raise Failed(f"what was to go on beside {scenario.name} ended early: {process.args!r}")
     finally:
         for process in running:
             process.send_signal(signal.SIGTERM)
