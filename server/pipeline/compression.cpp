@@ -98,9 +98,13 @@ void Compression::encode_if_short(const Request& request, Response& response) co
     const Coding coding = best_of(request, codings_);
     if (StreamedBody* const stream = stream_of(response); stream != nullptr) {
         http::vary_by_encoding(response);
-        std::shared_ptr<http::StreamEncoder> encoder = stream_encoder(coding);
-        if (encoder == nullptr) return;
-        encode_stream(*stream, std::move(encoder));
+        if (coding == Coding::identity || !has_room_for(coding)) return;
+        // Nobody asks for the body of a HEAD: it says what a GET would, and holds no memory for that.
+        if (request.method != http::Method::head) {
+            std::shared_ptr<http::StreamEncoder> encoder = stream_encoder(coding);
+            if (encoder == nullptr) return;
+            encode_stream(*stream, std::move(encoder));
+        }
         return http::mark_encoded(response, coding);
     }
     const std::string_view bytes = bytes_of(response);
@@ -117,6 +121,10 @@ runtime::task<void> Compression::encode(const Request& request, Response& respon
     auto work = [coding, bytes = bytes_of(response)] { return http::encode(coding, bytes); };
     auto encoded = co_await runtime::blocking(work);
     if (encoded) replace_body(response, coding, std::move(*encoded));
+}
+
+bool Compression::has_room_for(Coding coding) const noexcept {
+    return stream_bytes_ + http::stream_encoder_bytes(coding) <= stream_bytes_max_;
 }
 
 std::shared_ptr<http::StreamEncoder> Compression::stream_encoder(Coding coding) const {

@@ -49,7 +49,9 @@ class Compression {
     static constexpr std::size_t kShortBytesMax = 16 * 1024;
 
   private:
-    /// Null if that is too much memory.
+    /// Another stream's encoder would not be too much memory.
+    [[nodiscard]] bool has_room_for(http::Coding coding) const noexcept;
+    /// Null if it is, which others may have brought about since.
     [[nodiscard]] std::shared_ptr<http::StreamEncoder> stream_encoder(http::Coding coding) const;
 
     std::vector<http::Coding> codings_;

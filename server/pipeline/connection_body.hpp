@@ -136,6 +136,10 @@ class Connection<Stream>::ResponseBody final : public BodyWriter {
         co_return Answer{};
     }
 
+    [[nodiscard]] bool sound() const noexcept override {
+        return valid_ && request_.sound() && connection_.receiver_ == Peer::there;
+    }
+
     /// The head, unless it was written. False: it cannot be sent, a 500 was appended instead.
     bool begin() {
         if (!std::exchange(begun_, true)) {

@@ -42,6 +42,9 @@ using runtime::task;
 class BodyWriter {
   public:
     virtual task<std::expected<void, runtime::Error>> write(std::string_view bytes) = 0;
+    /// False: the client will see that the body is not whole, whatever is written: it is gone, or the request's body
+    /// broke off. A format that marks its end has none then.
+    [[nodiscard]] virtual bool sound() const noexcept = 0;
 
   protected:
     ~BodyWriter() = default;

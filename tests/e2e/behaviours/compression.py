@@ -4,6 +4,7 @@
 import gzip
 import json
 import subprocess
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 
 from harness import check
@@ -340,6 +341,23 @@ def a_stream_for_http_1_0_ends_with_the_connection(t):
     check.field(reply, "Content-Encoding", "gzip")
     check.same_bytes(gzip.decompress(reply.body), LONG)
     connection.expect_end()
+
+
+@behaviour(config=STREAMS)
+def a_stream_for_http_1_0_whose_request_breaks_off_has_no_end(t):
+    """Nothing else tells its client: the connection ends in either case."""
+    message = echo(b"first-second", version="1.0")
+    for sent, whole in ((message, True), (message.removesuffix(b"-second"), False)):
+        connection = t.connect()
+        connection.send(sent)
+        assert connection.readable(t.limit(10)), "no answer to what was sent"
+        if not whole:
+            connection.half_close()
+        head, _, body = connection.read_to_end().partition(b"\r\n\r\n")
+        assert b"Content-Encoding: gzip" in head, head
+        decoder = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+        check.equal(decoder.decompress(body), b"first-second" if whole else b"first")
+        check.equal(decoder.eof, whole, "the encoding has its end")
 
 
 @behaviour(config=configuration({**STREAMED, "compression.stream_bytes": "100KiB"}), compare=False)

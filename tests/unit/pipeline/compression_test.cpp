@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "server/http/encoded_response.hpp"
+#include "server/pipeline/encoded_stream.hpp"
 #include "server/pipeline/handler.hpp"
 #include "tests/unit/runtime/on_every_backend.hpp"
 
@@ -27,8 +28,10 @@ Request accepting(std::string_view codings) {
     return request;
 }
 
-Response encoded(Response response, std::string_view codings = "gzip") {
-    kCompression.encode_if_short(accepting(codings), response);
+Response encoded(Response response, std::string_view codings = "gzip", http::Method method = http::Method::get) {
+    Request request = accepting(codings);
+    request.method = method;
+    kCompression.encode_if_short(request, response);
     return response;
 }
 
@@ -52,16 +55,36 @@ class Collected final : public pipeline::BodyWriter {
         writes.emplace_back(bytes);
         co_return std::expected<void, runtime::Error>{};
     }
+    [[nodiscard]] bool sound() const noexcept override { return unbroken; }
+
     std::vector<std::string> writes;
+    bool unbroken = true;
 };
 
-runtime::task<std::vector<std::string>> produced(Response response) {
+pipeline::StreamedBody& stream_in(Response& response) {
+    return static_cast<pipeline::StreamedBody&>(*std::get<std::unique_ptr<http::BodyStream>>(response.body));
+}
+
+runtime::task<std::vector<std::string>> produced(Response response, bool unbroken = true) {
     Collected collected;
-    auto& body = static_cast<pipeline::StreamedBody&>(*std::get<std::unique_ptr<http::BodyStream>>(response.body));
-    runtime::task<void> producing = body.produce(collected);
+    collected.unbroken = unbroken;
+    runtime::task<void> producing = stream_in(response).produce(collected);
     co_await producing;
     co_return std::move(collected.writes);
 }
+
+/// Has no memory for its second piece.
+class ShortOfMemory final : public http::StreamEncoder {
+  public:
+    void encode(std::string_view bytes, std::string& into) override {
+        if (encoded_++ == 1) throw std::bad_alloc();
+        into.append(bytes);
+    }
+    void finish(std::string& into) override { into.append("end"); }
+
+  private:
+    int encoded_ = 0;
+};
 
 std::string coding_of(const Response& response) {
     return std::string(response.field("Content-Encoding").value_or("none"));
@@ -154,6 +177,61 @@ TEST_CASE("compression: a stream of nothing stays so, under every backend") {
         const std::vector<std::string> writes = co_await produced(encoded(stream_of({})));
         CHECK(writes.empty());
     });
+}
+
+TEST_CASE("compression: a stream that is not going to be whole has no end of its encoding, under every backend") {
+    test::on_every_backend([](test::Run&) -> runtime::task<void> {
+        const runtime::HandlerScope user_code("test");
+        Response first = encoded(stream_of({"one", "two"}));
+        Response second = encoded(stream_of({"one", "two"}));
+        const auto whole = co_await produced(std::move(first));
+        const auto broken = co_await produced(std::move(second), false);
+        CHECK(whole.size() == 3);
+        CHECK(broken.size() == 2);
+    });
+}
+
+TEST_CASE("compression: nor has one whose producer makes light of an encoder without memory, under every backend") {
+    test::on_every_backend([](test::Run&) -> runtime::task<void> {
+        const runtime::HandlerScope user_code("test");
+        bool refused = false;
+        Response response = Response::text(200, "");
+        response.body = std::make_unique<pipeline::StreamedBody>([&](pipeline::BodyWriter& to) -> runtime::task<void> {
+            const std::string_view text = "one";
+            for (int write = 0; write < 3; ++write) {
+                try {
+                    const auto written = co_await to.write(text);
+                    refused = !written;
+                } catch (const std::bad_alloc&) {
+                    CHECK(write == 1);
+                }
+            }
+        });
+        pipeline::encode_stream(stream_in(response), std::make_shared<ShortOfMemory>());
+        Collected collected;
+        bool told = false;
+        try {
+            runtime::task<void> producing = stream_in(response).produce(collected);
+            co_await producing;
+        } catch (const std::bad_alloc&) {
+            told = true;
+        }
+        CHECK(told);
+        CHECK(refused);
+        CHECK(collected.writes == std::vector<std::string>{"one"});
+    });
+}
+
+TEST_CASE("compression: HEAD says of a stream what GET would, and holds no memory for it") {
+    const Response head = encoded(stream_of({"a"}), "zstd", http::Method::head);
+    CHECK(coding_of(head) == "zstd");
+    CHECK(vary_of(head) == "Accept-Encoding");
+    const Response get = encoded(stream_of({"a"}), "zstd");
+    CHECK(coding_of(get) == "zstd");  // there is memory for one of them
+    const Response full = encoded(stream_of({"a"}), "zstd", http::Method::head);
+    CHECK(coding_of(full) == "none");
+    CHECK(vary_of(full) == "Accept-Encoding");
+    CHECK(coding_of(encoded(stream_of({"a"}), "", http::Method::head)) == "none");
 }
 
 TEST_CASE("compression: streams that would hold too much memory go as they are, until another one has ended") {
