@@ -52,8 +52,7 @@ std::string_view current_stamp(config::LogFormat format, std::string& stamp, std
 
 }  // namespace
 
-AccessLog::AccessLog(const config::Log& log, Scoreboard& board)
-    : format_(log.format), path_(log.access_path) {
+AccessLog::AccessLog(const config::Log& log, Scoreboard& board) : format_(log.format), path_(log.access_path) {
     for (unsigned worker = 0; worker < board.pipeline().size(); ++worker)
         buffers_.push_back(std::make_unique<Buffer>(board.pipeline()[worker].access_log_lost));
 }
