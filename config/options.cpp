@@ -83,7 +83,7 @@ void add_access_options(std::vector<Option<Holder>>& options, std::string_view s
         {section, "https_only", inherited_flag<Holder>(MEMBER(access.https_only)), "both",
          "What came to a trusted proxy by http is answered 308 to https, and 403 if no trusted proxy says how it "
          "came. The proxies must pass the client's scheme on: as X-Forwarded-Proto, or as proto of "
-         "Forwarded. false: a route of such a site answers http too."});
+         "Forwarded; caches are told that it matters (Vary). false: a route of such a site answers http too."});
     options.push_back({section, "rate_limit", rate<Holder>(MEMBER(access.rate)), "both",
                        "How often each client may ask, over all processes; more is answered 429. A client is an IPv4 "
                        "address or a /64 of IPv6; a route's limit goes instead of its site's."});
@@ -279,7 +279,7 @@ std::vector<Option<Route>> make_route_options() {
                  is_template),
          "both",
          "For `redirect` and `rewrite`: where to; the path's parameters are filled in, encoded. {scheme} is https "
-         "if a trusted proxy says so, else http."},
+         "if a trusted proxy says so, else http; caches are told that it matters (Vary)."},
         {"route", "status", status<R>(MEMBER(status)), "both",
          "For `redirect` (301, 302, 303, 307 or 308; without it 308) and `respond` (without it 200)."},
         {"route", "body", text<R>(MEMBER(body), "", "a text", is_clean), "both", "For `respond`: what is sent."},

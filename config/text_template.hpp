@@ -19,4 +19,6 @@ using TextTemplate = std::vector<TemplatePiece>;
 /// The error says what is wrong with it.
 [[nodiscard]] std::expected<TextTemplate, std::string> parse_template(std::string_view text);
 
+[[nodiscard]] bool has_variable(const TextTemplate& text, std::string_view name) noexcept;
+
 }  // namespace spindle::config

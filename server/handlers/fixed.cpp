@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/handlers/fixed.hpp"
 
-#include <algorithm>
 #include <memory>
 
 #include <spdlog/spdlog.h>
@@ -26,8 +25,7 @@ pipeline::Handler make_redirect(const config::Route& route) {
     auto target = config::parse_template(route.to);
     CHECK_THAT(target.has_value());
     const std::uint16_t status = route.status == 0 ? kPermanentRedirect : route.status;
-    const bool tells_scheme =
-        std::ranges::any_of(*target, [](const auto& piece) { return piece.is_variable && piece.text == "scheme"; });
+    const bool tells_scheme = config::has_variable(*target, "scheme");
     return pipeline::PlainHandler([=, target = std::move(*target)](Request& request, Context& context) {
         const bool https = tells_scheme && context.client(request).scheme == "https";
         const std::string_view scheme = https ? "https" : "http";

@@ -107,7 +107,10 @@ class Maker {
         MadeHandler handler = entry->make(route, shared_);
         if (handler) handler = guard(std::move(*handler), site.access, route.access);
         if (!handler) return std::unexpected(handler.error());
-        const std::array<const config::ResponseRules*, 3> levels{&config_.responses, &site.responses, &route.responses};
+        const bool https_only = route.access.https_only.value_or(site.access.https_only.value_or(false));
+        const config::ResponseRules by_scheme = rules_by_scheme(route, https_only);
+        const std::array<const config::ResponseRules*, 4> levels{&config_.responses, &site.responses, &route.responses,
+                                                                 &by_scheme};
         auto rules = pipeline::ResponseRules::make(levels);
         if (!rules) return std::unexpected(rules.error());
         pipeline::Route made{.path = route.path,
@@ -118,9 +121,22 @@ class Maker {
                              .clients_allowed = route.access.allow.empty() ? site.access.allow : route.access.allow};
         made.clients_denied.insert(made.clients_denied.end(), route.access.deny.begin(), route.access.deny.end());
         made.rate_limit = limit(site, route);
-        made.https_only = route.access.https_only.value_or(site.access.https_only.value_or(false));
+        made.https_only = https_only;
         if (route.handler == "rewrite") made.rewrite_to = config::parse_template(route.to).value();
         return made;
+    }
+
+    /// Where the answer depends on the client's scheme, all say so (RFC 9110 section 12.5.5): a cache between the proxy
+    /// and this server asks by http for either, and would give one's answer to the other. Caches that ask by the
+    /// client's own scheme tell them apart by the URI. The nearest level, so that no other one takes it away.
+    [[nodiscard]] config::ResponseRules rules_by_scheme(const config::Route& route, bool https_only) const {
+        config::ResponseRules rules;
+        const bool redirects = route.handler == "redirect";
+        const bool told = redirects && config::has_variable(config::parse_template(route.to).value(), "scheme");
+        if (config_.proxies.trusted.empty() || !(https_only || told)) return rules;
+        const bool forwarded = config_.proxies.field == config::ForwardedField::forwarded;
+        rules.add_headers.push_back({"Vary", forwarded ? "Forwarded" : "X-Forwarded-Proto"});
+        return rules;
     }
 
     /// A site's is one for all its routes that have none of their own.

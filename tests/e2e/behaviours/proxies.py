@@ -301,9 +301,15 @@ path = "/moved/"
 handler = "redirect"
 to = "{scheme}://www.{host}{uri}"
 [[route]]
+path = "/lost/"
+handler = "redirect"
+to = "https://www.{host}{uri}"
+[[route]]
 path = "/only"
 handler = "plaintext"
 https_only = true
+set_headers = { Vary = "Cookie" }
+cors_origins = ["https://friend.test"]
 """,
 )
 HTTP, HTTPS = {"X-Forwarded-Proto": "http"}, {"X-Forwarded-Proto": "https"}
@@ -351,3 +357,53 @@ def a_redirect_keeps_the_scheme(t):
 def a_stranger_cannot_say_that_it_came_by_https(t):
     check.status(t.get("/", host="secure.test", fields=HTTPS), 403)
     check.field(t.get("/moved/a", fields=HTTPS), "Location", "http://www.spindle.test/moved/a")
+
+
+@behaviour(config=HTTPS_ONLY)
+def caches_are_told_where_the_clients_scheme_matters(t):
+    """One that stands behind the proxy asks by http for both, and must not give one's answer to the other."""
+    scheme = {"x-forwarded-proto"}
+    for fields, status in ((HTTP, 308), (HTTPS, 200), ({}, 403)):
+        reply = t.get("/", host="secure.test", fields=fields)
+        check.status(reply, status)
+        check.equal(reply.tokens("Vary"), scheme, f"Vary of a {status}")
+        check.equal(t.get("/health", host="secure.test", fields=fields).tokens("Vary"), set())
+        check.equal(t.get("/moved/a", fields=fields).tokens("Vary"), scheme, "where the target tells it")
+        check.equal(t.get("/lost/a", fields=fields).tokens("Vary"), set(), "where it does not")
+        check.equal(t.get("/only", fields=fields).tokens("Vary"), scheme | {"cookie", "origin"}, "beside others")
+    check.equal(t.ask("DELETE", "/only", fields=HTTPS).tokens("Vary"), scheme | {"cookie", "origin"}, "of a 405")
+
+
+@behaviour(
+    config=HTTPS_ONLY.with_settings(
+        {
+            "proxies.field": "forwarded",
+            "compression.encodings": ("gzip",),
+            "compression.types": ("text/plain",),
+            "compression.min_bytes": "0B",
+        }
+    )
+)
+def caches_are_told_of_the_field_that_is_read(t):
+    """Beside what compression says."""
+    for proto in ("http", "https"):
+        reply = t.get("/moved/a", fields={"Forwarded": f"for=192.0.2.1;proto={proto}"})
+        check.field(reply, "Location", f"{proto}://www.spindle.test/moved/a")
+        check.equal(reply.tokens("Vary"), {"forwarded", "accept-encoding"}, "Vary")
+
+
+@behaviour(
+    config=configuration(
+        root=None,
+        more="""
+[[route]]
+path = "/moved/"
+handler = "redirect"
+to = "{scheme}://www.{host}{uri}"
+""",
+    )
+)
+def where_nobody_is_believed_the_scheme_does_not_matter(t):
+    reply = t.get("/moved/a", fields=HTTPS)
+    check.field(reply, "Location", "http://www.spindle.test/moved/a")
+    check.field(reply, "Vary", None)

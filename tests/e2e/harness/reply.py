@@ -36,9 +36,9 @@ class Reply:
         return values[0] if values else None
 
     def tokens(self, name: str) -> set[str]:
-        """A list-valued field as lower-case tokens."""
+        """A list-valued field, on however many lines, as lower-case tokens."""
         return {
-            token.strip().lower() for token in (self.field(name) or "").split(",") if token.strip()
+            token.strip().lower() for token in ",".join(self.values(name)).split(",") if token.strip()
         }
 
     @property
