@@ -29,7 +29,8 @@ std::expected<TextTemplate, std::string> parse_template(std::string_view text) {
 }
 
 bool has_variable(const TextTemplate& text, std::string_view name) noexcept {
-    return std::ranges::any_of(text, [&](const TemplatePiece& piece) { return piece.is_variable && piece.text == name; });
+    return std::ranges::any_of(text,
+                               [&](const TemplatePiece& piece) { return piece.is_variable && piece.text == name; });
 }
 
 }  // namespace spindle::config
