@@ -38,6 +38,7 @@ void Monitor::watch() {
             if (CPU_ISSET(cpu, &usable)) cpus_.push_back({.cpu = cpu});
         }
     }
+    away_.reserve(scheduler_.machines().capacity());  // all there will ever be: later there may be no memory
     Clock::time_point busy = Clock::now();
     Clock::time_point watchful_until = busy;
     while (!ending_.load(std::memory_order_relaxed)) {

@@ -99,9 +99,9 @@ class Users {
         const std::string hash = user == nullptr ? users_.front().hash : user->hash;
         const runtime::Result<void> place = co_await hashing_.acquire();
         if (!place) co_return Answer(std::unexpect, pipeline::unfinished(place.error()));
+        const Place held{hashing_};
         auto hash_it = [&given, &hash] { return hashes_to(given.password, hash); };
         const auto same = co_await runtime::blocking(hash_it);
-        hashing_.release();
         if (!same) co_return Answer(std::unexpect, Response::busy("too much to do to look at passwords\n"));
         if (user == nullptr || !*same) co_return Answer(false);
         remember(*user, given.password);
@@ -109,6 +109,15 @@ class Users {
     }
 
   private:
+    /// Also when there is no memory for a hash: a place that is never given back would be lost to all.
+    struct Place {
+        explicit Place(runtime::Semaphore& taken) noexcept : semaphore(taken) {}
+        ~Place() { semaphore.release(); }
+        Place(const Place&) = delete;
+        Place& operator=(const Place&) = delete;
+        runtime::Semaphore& semaphore;
+    };
+
     User* find(const std::string& name) {
         const auto found = std::ranges::find(users_, name, &User::name);
         return found == users_.end() ? nullptr : &*found;
