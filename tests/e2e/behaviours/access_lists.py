@@ -102,3 +102,44 @@ def a_unix_socket_is_a_network_too(t):
         connection = t.connect(Address(f"unix:{path}"))
         connection.send(request("GET", target))
         check.status(connection.read_reply(), status)
+
+
+SITES = configuration(
+    {"proxies.trusted": ("127.0.0.1",)},
+    more="""
+[[site]]
+hosts = ["listed.test"]
+deny = ["192.0.2.1"]
+allow = ["192.0.2.0/24"]
+[[site.route]]
+path = "/"
+handler = "plaintext"
+[[site.route]]
+path = "/more-denied"
+handler = "plaintext"
+deny = ["192.0.2.2"]
+[[site.route]]
+path = "/own-allow"
+handler = "plaintext"
+allow = ["198.51.100.0/24"]
+""",
+)
+
+
+@behaviour(config=SITES)
+def a_site_s_lists_are_for_all_its_routes(t):
+    """A route's deny is added to them; its allow goes in place of the site's."""
+    for client, target, status in (
+        ("192.0.2.1", "/", 403),
+        ("192.0.2.2", "/", 200),
+        ("198.51.100.1", "/", 403),
+        ("192.0.2.1", "/more-denied", 403),
+        ("192.0.2.2", "/more-denied", 403),
+        ("192.0.2.3", "/more-denied", 200),
+        ("192.0.2.3", "/own-allow", 403),
+        ("198.51.100.1", "/own-allow", 200),
+        ("192.0.2.1", "/own-allow", 403),
+    ):
+        reply = t.get(target, host="listed.test", fields={"X-Forwarded-For": client})
+        check.equal(reply.status, status, f"{target} for {client}")
+    check.status(t.get("/plaintext", fields={"X-Forwarded-For": "192.0.2.1"}), 200)

@@ -144,6 +144,40 @@ def an_error_page_has_no_body_for_head(t):
     check.equal(connection.read_reply().body, b"Hello, World!")
 
 
+REFUSALS = configuration(
+    {"responses.error_pages": {str(status): "{folder}/site/notes.txt" for status in (401, 403, 416, 429, 500)}},
+    handlers=(("/throw", "throw"), ("/denied", "plaintext", ("deny", ("127.0.0.1",)))),
+    more="""
+[[route]]
+path = "/closed"
+handler = "plaintext"
+auth_file = "{folder}/site/passwords"
+[[route]]
+path = "/seldom"
+handler = "plaintext"
+rate_limit = "1/h"
+rate_burst = 1
+""",
+)
+
+
+@behaviour(config=REFUSALS, compare=False)
+def an_error_page_leaves_what_the_client_has_to_know(t):
+    """Whoever refused: the access rules, a handler that threw, a precondition of a file."""
+    for _ in range(2):
+        seldom = t.get("/seldom")
+    for reply, status, field in (
+        (t.get("/closed"), 401, "WWW-Authenticate"),
+        (t.get("/denied"), 403, None),
+        (t.get("/alphabet.txt", fields={"Range": "bytes=99-"}), 416, "Content-Range"),
+        (seldom, 429, "Retry-After"),
+        (t.get("/throw"), 500, None),
+    ):
+        check.equal((reply.status, reply.body), (status, FILES["notes.txt"]))
+        check.field(reply, "Content-Type", "text/plain; charset=utf-8")
+        assert field is None or reply.field(field), f"{field} of a {status} is missing"
+
+
 # ---- CORS (Fetch standard)
 
 CORS = configuration(
@@ -203,3 +237,53 @@ def a_browser_that_asks_before_is_told(t):
     check.field(reply, "Access-Control-Allow-Methods", "GET")
     refused = t.ask("OPTIONS", "/api", fields=asking | {"Origin": "https://evil.test"})
     check.equal(refused.field("Access-Control-Allow-Methods"), None)
+
+
+@behaviour(config=CORS)
+def pages_of_others_that_ask_before_are_told_nothing(t):
+    for fields in (
+        {"Origin": "https://evil.test", "Access-Control-Request-Method": "PUT"},
+        {"Access-Control-Request-Method": "PUT"},
+        APP,  # asks for no method: an OPTIONS like any other
+    ):
+        reply = t.ask("OPTIONS", "/api", fields=fields)
+        check.status(reply, 204)
+        for name in ("Methods", "Headers"):
+            check.equal(reply.field(f"Access-Control-Allow-{name}"), None, str(fields))
+    evil = t.ask("OPTIONS", "/api", fields={"Origin": "https://evil.test", "Access-Control-Request-Method": "PUT"})
+    check.field(evil, "Access-Control-Allow-Origin", None)
+
+
+CORS_FOR_ALL = configuration(
+    {"responses.cors_origins": ("https://app.test",)},
+    more="""
+[[site]]
+hosts = ["site.test"]
+cors_origins = ["https://other.test"]
+[[site.route]]
+path = "/"
+handler = "plaintext"
+auth_file = "{folder}/site/passwords"
+""",
+)
+
+
+@behaviour(config=CORS_FOR_ALL)
+def what_all_pages_may_read_is_said_once_and_a_site_says_it_anew(t):
+    for target in ("/style.css", "/plaintext", "/missing", "/sleep?ms=1"):
+        check.field(t.get(target, fields=APP), "Access-Control-Allow-Origin", "https://app.test")
+    check.field(t.get("/", host="site.test", fields=APP), "Access-Control-Allow-Origin", None)
+
+
+@behaviour(config=CORS_FOR_ALL)
+def a_browser_asks_before_without_credentials(t):
+    """It never sends them with that question (Fetch standard); and reads that its request would need them."""
+    other = {"Origin": "https://other.test"}
+    asking = other | {"Access-Control-Request-Method": "GET"}
+    reply = t.ask("OPTIONS", "/", host="site.test", fields=asking)
+    check.status(reply, 204)
+    check.field(reply, "Access-Control-Allow-Origin", "https://other.test")
+    check.field(reply, "Access-Control-Allow-Methods", "GET, HEAD")
+    reply = t.get("/", host="site.test", fields=other)
+    check.status(reply, 401)
+    check.field(reply, "Access-Control-Allow-Origin", "https://other.test")

@@ -138,6 +138,8 @@ REDIRECTS = configuration(
     more=route("/moved", "redirect", to="/new")
     + route("/u/{id}", "redirect", to="https://example.org/users/{id}?{query}", status=302)
     + route("/all/", "redirect", to="https://{host}{uri}", status=307)
+    + route("/path/", "redirect", to="/under{path}", status=301)
+    + route("/other/{a}/{b...}", "redirect", to="//{b}.test/{a}?{query}", status=303)
     + route("/alias/{rest...}", "rewrite", to="/{rest}")
     + route("/query/{value}", "rewrite", to="/cpu?us={value}")
     + route("/circle", "rewrite", to="/circle")
@@ -156,10 +158,14 @@ def a_redirect_says_where_to(t):
         ("/u/a%20b%3Fc%25", 302, "https://example.org/users/a%20b%3Fc%25?"),
         ("/u/%0d%0aSet-Cookie:x", 302, "https://example.org/users/%0D%0ASet-Cookie:x?"),
         ("/all/a/b?c", 307, "https://spindle.test/all/a/b?c"),
+        ("/path/a%20b?c", 301, "/under/path/a%20b"),
+        ("/other/x/y/z?q", 303, "//y/z.test/x?q"),
     ):
         reply = t.get(target)
         check.equal(reply.status, status, f"status of {target}")
         check.field(reply, "Location", location)
+        head = t.ask("HEAD", target)
+        check.equal((head.status, head.field("Location")), (status, location), f"HEAD of {target}")
     check.equal(t.ask("POST", "/moved", body=b"abc").status, 308, "status of a POST")
 
 

@@ -45,6 +45,13 @@ def typed(table: str):
     return configuration({"files.types": types, "files.types_table": "{folder}/" + table})
 
 
+@behaviour(own_server=True)
+def without_the_system_s_table_there_are_the_types_that_are_known_anyway(t):
+    t.start(configuration({"files.types_table": "none"}))
+    for name, expected in (("notes.txt", "text/plain; charset=utf-8"), ("no_suffix", "application/octet-stream")):
+        check.field(t.ask("HEAD", "/" + name), "Content-Type", expected)
+
+
 @behaviour(own_server=True, compare=False)
 def types_of_the_configuration_go_before_those_known_and_those_before_the_systems(t):
     variant = t.variant.name.replace("/", "_")
