@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where the server listens: IPv4, IPv6, unix sockets, several at once."""
 
+import contextlib
 import errno
 import os
 import re
+import signal
 import socket
 import stat
 import time
@@ -13,7 +15,7 @@ from harness.activation import passes
 from harness.client import Address, request
 from harness.configuration import configuration, listener
 from harness.registry import behaviour
-from harness.server import StartFailed
+from harness.server import StartFailed, eventually
 
 IPV6 = configuration(listen=("[::1]:0",))
 ANY_IPV6 = configuration(listen=("[::]:0",))
@@ -145,6 +147,43 @@ def a_unix_socket_has_the_mode_that_is_asked_for_whatever_the_umask(t):
         config = configuration(listen=(listener("unix:" + path, mode=mode),))
         server = t.start(config, launcher=("sh", "-c", f'umask {umask}; exec "$0" "$@"'))
         check.equal(oct(stat.S_IMODE(os.stat(path).st_mode)), oct(int(mode, 8)), "mode")
+        expect_served(t, server.address)
+        t.close_connections()
+        server.stop(t.limit(10))
+
+
+def has_room(address) -> bool:
+    with socket.socket(address.family) as one:
+        one.setblocking(False)
+        return one.connect_ex(address.sockaddr) == 0
+
+
+@behaviour(own_server=True, compare=False)
+def no_more_connections_than_the_backlog_wait_for_a_server_that_accepts_none(t):
+    """A unix socket says so at once, a TCP client tries again."""
+    path = socket_path(t)
+    for backlog, least, most in ((3, 3, 16), (64, 64, 80)):
+        server = t.start(configuration(listen=(listener("unix:" + path, backlog=backlog),)))
+        expect_served(t, server.address)
+        sockets: list[socket.socket] = []
+        waiting = 0
+        processes = server.process_ids()
+        for pid in processes:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            with contextlib.suppress(BlockingIOError):
+                while waiting <= most:
+                    sockets.append(socket.socket(socket.AF_UNIX))
+                    sockets[-1].setblocking(False)
+                    sockets[-1].connect(path)
+                    waiting += 1
+        finally:
+            for pid in processes:
+                os.kill(pid, signal.SIGCONT)
+            for one in sockets:
+                one.close()
+        assert least <= waiting <= most, f"{waiting} wait, backlog = {backlog}"
+        eventually(lambda: has_room(server.address), t.limit(10), "those that waited are accepted")
         expect_served(t, server.address)
         t.close_connections()
         server.stop(t.limit(10))
