@@ -4,7 +4,6 @@
 import html.parser
 import json
 import re
-import urllib.parse
 
 from harness import check
 from harness.configuration import configuration
@@ -112,28 +111,6 @@ def entries_are_sorted_as_asked_folders_first(t):
             values = [entry[key] for entry in found if entry["type"] == "file"]
             check.equal(values, sorted(values, reverse=descending), f"order of {query}{suffix}")
     check.equal(t.get("/list/?sort=nonsense").status, 200)
-
-
-@behaviour(config=LISTED, compare=False)
-def the_page_can_be_sorted_by_its_links_and_shows_that_order(t):
-    page = Page(t.get("/list/").body.decode())
-    orders = [link for link in page.links if "sort=" in link]
-    for key in ("name", "size", "modified"):
-        assert any(f"sort={key}" in link for link in orders), f"no link sorts by {key}: {orders}"
-    for link in orders:
-        query = link.removeprefix("./")
-        shown = [to for to in Page(t.get("/list/" + query).body.decode()).links if to.startswith("./") and "sort=" not in to]
-        names = [urllib.parse.unquote(to[2:]).removesuffix("/") for to in shown]
-        check.equal(names, [entry["name"] for entry in entries(t, "/list/" + query)], f"order of {link}")
-
-
-@behaviour(config=LISTED)
-def head_of_a_listing_tells_what_get_would(t):
-    for fields in ({}, JSON):
-        got, told = t.get("/list/sub/", fields=fields), t.ask("HEAD", "/list/sub/", fields=fields)
-        check.equal(told.body, b"")
-        for name in ("Content-Type", "Content-Length", "Vary"):
-            check.field(told, name, got.field(name))
 
 
 @behaviour(config=LISTED, compare=False)
