@@ -22,7 +22,7 @@ import fibers
 import idle
 import isolation
 import throughput
-from servers import BUILD, make_site
+from servers import BUILD, VERSIONS, make_site, versions
 from table import Report
 from workload import arguments
 
@@ -72,7 +72,7 @@ def main() -> None:
             print(f"\n== {name}")
             scenario(report, options)
             if options.record:
-                report.record(name)
+                report.record(name, versions(options.spindle, VERSIONS))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -221,6 +221,28 @@ def build_go(package: str) -> Path | None:
     command = [go, "build", "-o", str(binary), f"./{package}"]
     subprocess.run(command, cwd=HERE / "peers/go", env={**os.environ, **env}, check=True)
     return binary
+
+
+VERSIONS = {"nginx": ("nginx", "-v"), "go": ("go", "version"), "node": ("node", "--version")}
+
+
+def versions(spindle: Path, peers: Iterable[str]) -> dict[str, str]:
+    """What of which version is measured, and by what; empty for what is not there."""
+    return {
+        "spindle": version(str(spindle), "--version"),
+        "commit": version("git", "describe", "--always", "--dirty", "--exclude=*"),
+        "wrk": version("wrk", "-v"),
+        **{name: version(*VERSIONS[name]) for name in peers},
+    }
+
+
+def version(*command: str) -> str:
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, check=False, cwd=HERE)
+    except OSError:
+        return ""
+    first = ((said.stdout or said.stderr).strip().splitlines() or [""])[0]
+    return first.partition(" Copyright")[0]
 
 
 said_missing: set[str] = set()

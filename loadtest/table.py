@@ -22,10 +22,11 @@ class Report:
         print(text, flush=True)
         self.lines.append(text.rstrip())
 
-    def record(self, name: str) -> None:
+    def record(self, name: str, versions: dict[str, str]) -> None:
         RESULTS.mkdir(exist_ok=True)
         command = "./dev bench " + " ".join(sys.argv[1:])
-        text = "\n".join([f"$ {command.strip()}", machine(), *self.lines])
+        measured = "; ".join(f"{what}: {version}" for what, version in versions.items() if version)
+        text = "\n".join([f"$ {command.strip()}", machine(), measured, *self.lines])
         (RESULTS / f"{name}.txt").write_text(text + "\n")
 
 
