@@ -106,7 +106,7 @@ class Backend {
 
     /// Brings those counters up to date that say how things stand (queues, threads), for whoever reads the
     /// slots. Any thread.
-    virtual void refresh_figures() noexcept = 0;
+    virtual void refresh_figures() = 0;
 
     /// After run().
     [[nodiscard]] virtual Teardown teardown() const = 0;

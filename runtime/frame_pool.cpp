@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/frame_pool.hpp"
 
+#include <pthread.h>
+
 #include <array>
 #include <new>
+#include <optional>
 
 #include "runtime/sanitizers.hpp"
 
@@ -32,22 +35,39 @@ struct Free {
 // Not in functions that are inlined where a flow may change its thread: see worker.hpp.
 class Pool {
   public:
-    constexpr Pool() = default;
-    ~Pool() {
-        for (Class& frames : classes_) {
-            while (void* frame = frames.take()) ::operator delete(frame);
-        }
-        closed_ = true;
-    }
-    Pool(const Pool&) = delete;
-    Pool& operator=(const Pool&) = delete;
-
     void* take(std::size_t number) noexcept { return classes_[number].take(); }
     bool give(void* frame, std::size_t number) noexcept {
-        return !closed_ && classes_[number].give(frame, kBytesMaxOfAClass / bytes_of(number));
+        if (state_ != State::open && !open()) [[unlikely]]
+            return false;
+        return classes_[number].give(frame, kBytesMaxOfAClass / bytes_of(number));
     }
 
   private:
+    enum class State : unsigned char {
+        unused,
+        open,
+        closed,  ///< the thread ends: what is freed by then goes to the heap
+    };
+
+    // It has no destructor: to register one for a thread allocates, and ends the process where there is no memory.
+    [[gnu::noinline, gnu::cold]] bool open() noexcept {
+        static const std::optional<pthread_key_t> at_thread_end = [] {
+            pthread_key_t key{};
+            const bool made = ::pthread_key_create(&key, close) == 0;
+            return made ? std::optional(key) : std::nullopt;
+        }();
+        if (state_ == State::unused && at_thread_end && ::pthread_setspecific(*at_thread_end, this) == 0)
+            state_ = State::open;
+        return state_ == State::open;
+    }
+    static void close(void* pool) noexcept {
+        Pool& self = *static_cast<Pool*>(pool);
+        self.state_ = State::closed;
+        for (Class& frames : self.classes_) {
+            while (void* frame = frames.take()) ::operator delete(frame);
+        }
+    }
+
     struct Class {
         Free* first = nullptr;
         unsigned count = 0;
@@ -68,7 +88,7 @@ class Pool {
     };
 
     std::array<Class, kClasses> classes_{};
-    bool closed_ = false;  // the thread ends: what is freed by then goes to the heap
+    State state_ = State::unused;
 };
 
 constinit thread_local Pool pool;

@@ -122,7 +122,7 @@ class Worker {
     [[nodiscard]] virtual bool queue_blocking(BlockingJob& job, std::coroutine_handle<> coroutine) noexcept = 0;
 
     /// Brings those counters of this process' workers up to date that say how things stand. Any thread.
-    virtual void refresh_figures() noexcept = 0;
+    virtual void refresh_figures() = 0;
 
     const unsigned index;
     const char* const backend;

@@ -43,7 +43,7 @@ class EventLoop final : public Backend, public Worker, public AcceptSink {
     Result<void> run(const Service& service) override;
     void request_drain() noexcept override;
     Figures figures() const override { return read_figures(counters); }
-    void refresh_figures() noexcept override {}  // they are written as they change
+    void refresh_figures() override {}  // they are written as they change
     Teardown teardown() const override { return teardown_; }
     void dump(const DumpLine& line) override;
 

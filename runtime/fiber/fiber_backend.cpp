@@ -26,7 +26,7 @@ class FiberBackend final : public Backend {
     Result<void> run(const Service& service) override;
     void request_drain() noexcept override;
     Figures figures() const override;
-    void refresh_figures() noexcept override { scheduler_.refresh_figures(); }
+    void refresh_figures() override { scheduler_.refresh_figures(); }
     Teardown teardown() const override;
     void dump(const DumpLine& line) override { dump_fibers(scheduler_, line); }
 

@@ -235,7 +235,7 @@ bool Processor::run_blocking_here(BlockingJob& job) noexcept {
     return true;
 }
 
-void Processor::refresh_figures() noexcept { scheduler_.refresh_figures(); }
+void Processor::refresh_figures() { scheduler_.refresh_figures(); }
 
 // ---- accepting and draining
 

@@ -55,7 +55,7 @@ class Processor final : public Worker, public AcceptSink {
     void end_spawned() noexcept override;
     bool run_blocking_here(BlockingJob& job) noexcept override;
     bool queue_blocking(BlockingJob&, std::coroutine_handle<>) noexcept override { return false; }
-    void refresh_figures() noexcept override;
+    void refresh_figures() override;
 
     // AcceptSink
     bool may_accept() noexcept override;

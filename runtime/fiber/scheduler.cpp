@@ -220,7 +220,7 @@ void Scheduler::processor_finished(Processor&) noexcept {
 // ---- figures
 
 // What is known only together stands in the first processor's counters; under the mutex, so that one thread writes.
-void Scheduler::refresh_figures() noexcept {
+void Scheduler::refresh_figures() {
     std::lock_guard lock(machines_mutex_);
     for (auto& processor : processors_) processor->counters.runnable.set(processor->runnable());
     WorkerCounters& shared = processors_.front()->counters;

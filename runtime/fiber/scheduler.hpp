@@ -56,7 +56,7 @@ class Scheduler {
         return handoffs_refused_.load(std::memory_order_relaxed);
     }
 
-    void refresh_figures() noexcept;  ///< any thread
+    void refresh_figures();  ///< any thread
 
     // Runnable fibers
     void publish(Fiber& fiber) noexcept;  ///< any thread

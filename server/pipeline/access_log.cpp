@@ -119,7 +119,7 @@ void AccessLog::end() noexcept {
 void AccessLog::reopen() noexcept {
     if (!enabled()) return;
     flush();
-    if (const auto reopened = sink_->reopen(); !reopened) spdlog::error("{}", reopened.error());
+    sink_->reopen();
 }
 
 void AccessLog::deliver_locked(Buffer& buffer, nanoseconds now) noexcept {
@@ -136,8 +136,9 @@ void AccessLog::lose(Buffer& buffer, std::uint64_t lines, int error, nanoseconds
     std::int64_t last = reported_at_.load(std::memory_order_relaxed);
     if (last != 0 && now.count() - last < kReportEvery.count()) return;
     if (!reported_at_.compare_exchange_strong(last, now.count())) return;
-    SPDLOG_LOGGER_WARN(spdlog::default_logger_raw(), "access log {}: {} lines lost so far ({})", path_, lost,
-                       error == EAGAIN ? "it takes no more" : ::strerrordesc_np(error));
+    // Not the macro: with a place in the source, the logger throws where it has no memory.
+    spdlog::warn("access log {}: {} lines lost so far ({})", path_, lost,
+                 error == EAGAIN ? "it takes no more" : ::strerrordesc_np(error));
 }
 
 }  // namespace spindle::pipeline

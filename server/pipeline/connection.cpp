@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/pipeline/connection.hpp"
 
+#include <sys/uio.h>
+
 #include <algorithm>
+#include <array>
 #include <exception>
 #include <new>
 #include <utility>
@@ -69,11 +72,29 @@ typename Connection<Stream>::Next Connection<Stream>::if_memory_suffices(const S
     }
 }
 
+/// Who has got nothing of an answer yet is told, if the kernel takes it, but not waited for.
 template <class Stream>
 typename Connection<Stream>::Next Connection<Stream>::give_up() noexcept {
     count(Reason::no_memory);
-    if (exchange_ != nullptr) exchange_->output.clear();  // its end may be half an answer
+    const bool tells = exchange_ == nullptr || (exchange_->take_back_answer() && flush_now());
+    if (tells && receiver_ == Peer::there) say_unavailable();
+    if (exchange_ == nullptr) return Next::close;
+    exchange_->output.clear();
+    exchange_->request.forget();  // it may be half parsed
+    if (tells) log(503, 0);
     return Next::close;
+}
+
+/// Without a byte of memory.
+template <class Stream>
+void Connection<Stream>::say_unavailable() noexcept {
+    constexpr std::string_view kBefore = "HTTP/1.1 503 Service Unavailable\r\nDate: ";
+    constexpr std::string_view kBehind = "\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    std::array<iovec, 3> parts{};
+    std::size_t count = 0;
+    for (const std::string_view part : {kBefore, server_.worker_state().date(), kBehind})
+        parts[count++] = {const_cast<char*>(part.data()), part.size()};
+    (void)stream_.try_send(parts.data(), parts.size());
 }
 
 // What could not be done at once, until more bytes are needed or the connection ends.
@@ -180,6 +201,7 @@ typename Connection<Stream>::Next Connection<Stream>::take(std::string_view byte
 template <class Stream>
 void Connection<Stream>::begin_request() {
     exchange_->parser.reset(server_.limits(), exchange_->request);
+    exchange_->begin_answer();
     exchange_->started = now();
     stages_ = {};
 }

@@ -81,6 +81,7 @@ class Connection {
     template <class Step>
     [[nodiscard]] Next if_memory_suffices(const Step& step) noexcept;
     [[nodiscard]] Next give_up() noexcept;
+    void say_unavailable() noexcept;
     [[nodiscard]] std::chrono::nanoseconds receive_timeout() const noexcept;
     [[nodiscard]] Next receive_failed(runtime::Error error);
     [[nodiscard]] Next received_end();

@@ -71,6 +71,7 @@ class Connection<Stream>::RequestBody final : public BodyReader {
                 broken_ = EPIPE;
                 co_return false;
             }
+            connection_.exchange_->begin_answer();
         }
         held_.release();
         const std::uint64_t began = runtime::CycleClock::kernel_clock();

@@ -73,11 +73,11 @@ std::string_view Connection<Stream>::send_together(std::string_view body) noexce
     const std::array<iovec, 2> parts{{{output.data(), output.size()}, {const_cast<char*>(body.data()), body.size()}}};
     const auto sent = receiver_ == Peer::there ? stream_.try_send(parts.data(), parts.size()).value_or(0) : 0;
     if (sent < output.size()) {
-        output.erase(0, sent);
+        exchange_->left(sent);
         return body;
     }
     body.remove_prefix(sent - output.size());
-    output.clear();
+    exchange_->left(output.size());
     return body;
 }
 
@@ -193,8 +193,7 @@ bool Connection<Stream>::flush_now() noexcept {
         lost(sent.error());
         return false;
     }
-    if (*sent == output.size()) output.clear();
-    else output.erase(0, *sent);
+    exchange_->left(*sent);
     return output.empty();
 }
 
@@ -206,7 +205,7 @@ task<bool> Connection<Stream>::flush(runtime::Patience* kept) {
     std::string_view rest = exchange_->output;
     runtime::Patience all(server_.write_pace());
     const auto sent = co_await stream_.send_all(rest, server_.write_pace(), kept == nullptr ? all : *kept);
-    exchange_->output.erase(0, exchange_->output.size() - rest.size());
+    exchange_->left(exchange_->output.size() - rest.size());
     if (!sent) lost(sent.error());
     co_return sent.has_value();
 }

@@ -4,12 +4,15 @@
 #include <cerrno>
 #include <climits>
 #include <cstring>
+#include <new>
 
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <spdlog/spdlog.h>
 
 namespace spindle::pipeline {
 
@@ -43,17 +46,20 @@ std::expected<std::shared_ptr<DescriptorSink>, std::string> DescriptorSink::open
 }
 
 // Under the same number, so that nobody who writes has to be told.
-std::expected<void, std::string> DescriptorSink::reopen() {
-    if (path_.empty()) return {};
-    const auto opened = open_file(path_);
-    if (!opened) return std::unexpected(opened.error());
-    {
-        const std::lock_guard lock(mutex_);
-        ::dup3(*opened, descriptor_, O_CLOEXEC);
-        torn_ = false;
+void DescriptorSink::reopen() noexcept {
+    if (path_.empty()) return;
+    try {
+        const auto opened = open_file(path_);
+        if (!opened) return spdlog::error("{}", opened.error());
+        {
+            const std::lock_guard lock(mutex_);
+            ::dup3(*opened, descriptor_, O_CLOEXEC);
+            torn_ = false;
+        }
+        ::close(*opened);
+    } catch (const std::bad_alloc&) {
+        spdlog::error("cannot open the log file {} again", path_);
     }
-    ::close(*opened);
-    return {};
 }
 
 std::shared_ptr<DescriptorSink> DescriptorSink::over_standard_stream(int number) {

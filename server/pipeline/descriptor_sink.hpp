@@ -28,8 +28,8 @@ class DescriptorSink final : public spdlog::sinks::base_sink<std::mutex> {
     DescriptorSink& operator=(const DescriptorSink&) = delete;
 
     /// Goes on in the file that now has the path, which the old one has lost (log rotation); a standard stream stays.
-    /// The error is as open()'s, and the old file is kept. Any thread.
-    [[nodiscard]] std::expected<void, std::string> reopen();
+    /// Where that fails, the error log is told why, and the old file is kept. Any thread.
+    void reopen() noexcept;
 
     struct Outcome {
         std::size_t consumed = 0;  ///< bytes that need not come again: whole lines, and a torn one

@@ -4,6 +4,7 @@
 // gives it back to its worker.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -27,6 +28,21 @@ struct Exchange {
     std::unique_ptr<http::Response> response;  ///< made already, but too large to send without waiting
     std::uint64_t started = 0;                 ///< reactor time of the head's first byte, ns
 
+    /// What is appended to `output` from now on answers the request.
+    void begin_answer() noexcept { answer_at_ = left_ + output.size(); }
+    /// That many bytes of `output` went to the client.
+    void left(std::size_t bytes) noexcept {
+        left_ += bytes;
+        if (bytes == output.size()) output.clear();
+        else output.erase(0, bytes);
+    }
+    /// Takes back what `output` has of the answer. False: some of it has left.
+    [[nodiscard]] bool take_back_answer() noexcept {
+        if (left_ > answer_at_) return false;
+        output.resize(std::min(output.size(), answer_at_ - left_));
+        return true;
+    }
+
     [[nodiscard]] bool grew_large() const noexcept {
         return input.capacity() > kKeptBytesMax || output.capacity() > kKeptBytesMax;
     }
@@ -36,10 +52,14 @@ struct Exchange {
         response.reset();
         started = 0;
         id = {};
+        left_ = answer_at_ = 0;
     }
 
   private:
     static constexpr std::size_t kKeptBytesMax = 64 * 1024;
+
+    std::size_t left_ = 0;       // bytes of outputs
+    std::size_t answer_at_ = 0;  // counted as those
 };
 
 }  // namespace spindle::pipeline

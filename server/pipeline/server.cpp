@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include <cstdlib>
+#include <new>
 
 #include "runtime/cycle_clock.hpp"
 #include "runtime/socket.hpp"
@@ -98,6 +99,8 @@ void Server::report_handler_error(std::string_view route) noexcept {
     worker_state().counters.handler_errors.add();
     try {
         throw;
+    } catch (const std::bad_alloc&) {
+        spdlog::error("handler of route {} ran out of memory", route);
     } catch (const std::exception& exception) {
         spdlog::error("handler of route {} threw: {:?}", route, std::string_view(exception.what()));
     } catch (...) {
@@ -107,7 +110,13 @@ void Server::report_handler_error(std::string_view route) noexcept {
 
 Response Server::answer_handler_error(std::string_view route) {
     report_handler_error(route);
-    return Response::text(500, "500 Internal Server Error\n");
+    try {
+        throw;
+    } catch (const std::bad_alloc&) {
+        throw;
+    } catch (...) {
+        return Response::text(500, "500 Internal Server Error\n");
+    }
 }
 
 }  // namespace spindle::pipeline

@@ -69,7 +69,7 @@ class Server {
                      std::uint64_t body_bytes) noexcept;
     /// Counts and logs the exception that is being handled. For catch blocks.
     void report_handler_error(std::string_view route) noexcept;
-    /// The same, and what the client is told.
+    /// The same, and what the client is told. Memory that ran out is thrown on: then the connection is given up.
     [[nodiscard]] Response answer_handler_error(std::string_view route);
 
   private:

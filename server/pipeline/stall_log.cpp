@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/pipeline/stall_log.hpp"
 
+#include <new>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -40,7 +41,29 @@ std::optional<std::uint64_t> RateLimit::pass(const std::string& key, Clock::time
     return std::exchange(seen.left_out, 0);
 }
 
-void StallLog::noticed(const runtime::Stall& stall) {
+namespace {
+
+// Worth no more than its line: it is told by threads that nobody restarts.
+template <class Tell>
+void unless_memory_is_out(const Tell& tell) noexcept {
+    try {
+        tell();
+    } catch (const std::bad_alloc&) {
+        spdlog::warn("a handler holds its worker for too long, and there is no memory to say which");
+    }
+}
+
+}  // namespace
+
+void StallLog::noticed(const runtime::Stall& stall) noexcept {
+    unless_memory_is_out([&] { tell_noticed(stall); });
+}
+
+void StallLog::ended(const runtime::Stall& stall) noexcept {
+    unless_memory_is_out([&] { tell_ended(stall); });
+}
+
+void StallLog::tell_noticed(const runtime::Stall& stall) {
     const char* route = route_of(stall);
     if (stall.handed_off) {  // what the fiber backend is for: nobody waits
         spdlog::debug(
@@ -66,7 +89,7 @@ void StallLog::noticed(const runtime::Stall& stall) {
     spdlog::warn("{}", text);
 }
 
-void StallLog::ended(const runtime::Stall& stall) {
+void StallLog::tell_ended(const runtime::Stall& stall) {
     if (stall.handed_off) {
         spdlog::debug("the handler of route {} ran for {:.1f} ms on a thread of its own", route_of(stall),
                       milliseconds(stall.lasted));

@@ -39,10 +39,13 @@ class RateLimit {
 class StallLog {
   public:
     /// Any thread.
-    void noticed(const runtime::Stall& stall);
-    void ended(const runtime::Stall& stall);
+    void noticed(const runtime::Stall& stall) noexcept;
+    void ended(const runtime::Stall& stall) noexcept;
 
   private:
+    void tell_noticed(const runtime::Stall& stall);
+    void tell_ended(const runtime::Stall& stall);
+
     RateLimit noticed_{std::chrono::seconds(1)};
     RateLimit ended_{std::chrono::seconds(1)};
 };

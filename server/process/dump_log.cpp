@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/process/dump_log.hpp"
 
+#include <new>
 #include <string>
 #include <string_view>
 
@@ -21,10 +22,14 @@ void log_always(std::string_view line) {
 
 }  // namespace
 
-void write_dump(runtime::Backend& backend) {
-    log_always(std::string("backend ") + backend.name());
-    backend.dump(log_always);
-    log_always("end of dump");
+void write_dump(runtime::Backend& backend) noexcept {
+    try {
+        log_always(std::string("backend ") + backend.name());
+        backend.dump(log_always);
+        log_always("end of dump");
+    } catch (const std::bad_alloc&) {
+        spdlog::error("the dump ends here: there is no memory for more of it");
+    }
 }
 
 }  // namespace spindle::process

@@ -8,6 +8,6 @@
 namespace spindle::process {
 
 /// What every flow of control of `backend` does, a line each, "dump: " in front; the last line ends with "end of dump".
-void write_dump(runtime::Backend& backend);
+void write_dump(runtime::Backend& backend) noexcept;
 
 }  // namespace spindle::process

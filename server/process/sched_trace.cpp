@@ -2,6 +2,7 @@
 #include "server/process/sched_trace.hpp"
 
 #include <algorithm>
+#include <new>
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
@@ -48,16 +49,23 @@ SchedTrace::SchedTrace(std::chrono::nanoseconds period, const pipeline::Scoreboa
 void SchedTrace::run(const std::stop_token& stop) {
     using Clock = std::chrono::steady_clock;
     const Clock::time_point began = Clock::now();
-    pipeline::Scores earlier = board_.read();
+    pipeline::Scores earlier;
     std::unique_lock lock(mutex_);
     for (Clock::time_point next = began + period_;; next += period_) {
         wake_.wait_until(lock, stop, next, [] { return false; });
         if (stop.stop_requested()) return;
-        backend_.refresh_figures();
+        tell(earlier, std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began));
+    }
+}
+
+void SchedTrace::tell(pipeline::Scores& earlier, std::chrono::milliseconds age) noexcept {
+    backend_.refresh_figures();
+    try {
         pipeline::Scores now = board_.read();
-        const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began);
         spdlog::info("{}", sched_trace_line(backend_.name(), earlier, now, age));
         earlier = std::move(now);
+    } catch (const std::bad_alloc&) {
+        spdlog::warn("SCHED {}ms: there is no memory for this line", age.count());
     }
 }
 

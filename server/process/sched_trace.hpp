@@ -26,6 +26,7 @@ class SchedTrace {
 
   private:
     void run(const std::stop_token& stop);
+    void tell(pipeline::Scores& earlier, std::chrono::milliseconds age) noexcept;
 
     const std::chrono::nanoseconds period_;
     const pipeline::Scoreboard& board_;

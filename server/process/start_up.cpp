@@ -69,8 +69,7 @@ std::expected<void, std::string> open_error_log(const config::Log& log) {
 void reopen_error_log() {
     for (const auto& sink : spdlog::default_logger()->sinks()) {
         const auto ours = std::dynamic_pointer_cast<pipeline::DescriptorSink>(sink);
-        if (ours == nullptr) continue;
-        if (const auto reopened = ours->reopen(); !reopened) spdlog::error("{}", reopened.error());
+        if (ours != nullptr) ours->reopen();
     }
 }
 

@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Vanishing clients and a lack of descriptors leave nothing behind; each teardown is checked."""
 
-import resource
-from pathlib import Path
-
 from harness import check
 from harness.client import Ended, request
 from harness.configuration import configuration
@@ -131,49 +128,6 @@ def running_out_of_descriptors_is_survived(t):
         connection.close()
     eventually(lambda: recovered(t), t.limit(10), "new connections are served again")
     check.status(t.get("/style.css"), 200)
-
-
-GREEDY = configuration({"limits.header_bytes": "1MiB", "timeouts.header": "60s"})
-
-
-@behaviour(own_server=True, compare=False)
-def running_out_of_memory_is_survived(t):
-    """Who asks for more than there is loses its connection, is counted, and the others are served."""
-    server = t.start(GREEDY)
-    before = t.get("/status?format=json").json()["total"]
-    spare = 16 << 20
-    if any(virtual_size(pid) > 1 << 40 for pid in server.process_ids()):
-        return  # a sanitizer, whose shadow is larger than any limit
-    for pid in server.process_ids():
-        resource.prlimit(pid, resource.RLIMIT_AS, (virtual_size(pid) + spare, resource.RLIM_INFINITY))
-
-    greedy = [t.connect() for _ in range(400)]
-    head = b"GET / HTTP/1.1\r\nHost: test\r\nX: " + b"x" * 900_000
-    closed = sum(not accepts(connection, head) for connection in greedy)
-    closed += len(check.readable_of(greedy, t.limit(2), enough=len(greedy)))
-    assert closed, "a server with 16 MiB to spare kept 400 heads of 900 kB"
-    assert server.running, "the server ended when memory ran out"
-    for connection in greedy:
-        connection.close()
-
-    eventually(lambda: recovered(t), t.limit(10), "new connections are served again")
-    check.status(t.get("/style.css"), 200)
-    total = t.get("/status?format=json").json()["total"]
-    assert total["closed_no_memory"] + total["connections_shed"] > 0, "nothing was counted"
-    check.equal(total["restarts"], before["restarts"], "workers that died")
-
-
-def virtual_size(pid: int) -> int:
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[0])
-    return pages * resource.getpagesize()
-
-
-def accepts(connection, data: bytes) -> bool:
-    try:
-        connection.send(data)
-    except (Ended, ConnectionError):
-        return False
-    return True
 
 
 def answers(connection) -> bool:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a behaviour gets: a server of its variant, connections (closed after it), time limits."""
 
+import functools
 import itertools
 import subprocess
 from pathlib import Path
@@ -25,6 +26,12 @@ class Bench:
         self.binary = binary
         self.folder = folder
         self.slow = slow
+
+    @functools.cached_property
+    def sanitized(self) -> bool:
+        """Built with a sanitizer that has allocations, and a shadow of all memory, of its own."""
+        program = self.binary.read_bytes()
+        return any(library in program for library in (b"libasan.so", b"libtsan.so"))
 
     def write_config(self, config: Configuration, variant: Variant) -> Path:
         path = self.folder / f"spindle_{next(self._serial)}.toml"

@@ -55,5 +55,20 @@ TEST_CASE("a thread on which many frames end, begun elsewhere, keeps few of them
     }).join();
     CHECK(after < before + kFrames * kBytes / 50);
 }
+
+TEST_CASE("what a thread has kept goes back to the heap when it ends") {
+    constexpr std::size_t kFrames = 20;
+    constexpr std::size_t kBytes = 1000;
+    std::vector<void*> frames;
+    for (std::size_t i = 0; i < kFrames; ++i) frames.push_back(allocate_frame(kBytes));
+    const std::size_t before = ::mallinfo2().uordblks;
+    std::size_t kept = 0;
+    std::thread([&] {
+        for (void* frame : frames) free_frame(frame, kBytes);
+        kept = ::mallinfo2().uordblks;
+    }).join();
+    CHECK(kept > before - kFrames * kBytes);
+    CHECK(::mallinfo2().uordblks <= before - kFrames * kBytes);
+}
 #endif
 #endif
