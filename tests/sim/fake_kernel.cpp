@@ -14,8 +14,14 @@ namespace spindle::sim {
 
 FakeKernel* FakeKernel::running = nullptr;
 
-FakeKernel::FakeKernel(unsigned clients) : clients_(clients) { running = this; }
+FakeKernel::FakeKernel(unsigned clients, unsigned failures) : clients_(clients), failures_(failures) { running = this; }
 FakeKernel::~FakeKernel() { running = nullptr; }
+
+bool FakeKernel::accept_fails() noexcept {
+    if (failed_ == failures_ || VirtualThreads::running->random() % 2 == 0) return false;
+    ++failed_;
+    return true;
+}
 
 void FakeKernel::work() {
     const auto can_end_one = [](const runtime::Reactor* reactor) { return reactor->can_end_one(); };
@@ -31,8 +37,15 @@ void FakeKernel::work() {
 
 int accept4(int, sockaddr*, socklen_t*, int) noexcept {
     VirtualThreads::here();
-    if (FakeKernel::running->has_client() && VirtualThreads::running->random() % 2 == 0)
-        return FakeKernel::running->next_client();
+    FakeKernel& kernel = *FakeKernel::running;
+    runtime::Reactor& reactor = runtime::current_worker().reactor();
+    if (reactor.accept_pauses()) VirtualThreads::fail("an accept that failed is tried again at once");
+    if (kernel.accept_fails()) {
+        reactor.accept_failed();
+        errno = ENOMEM;
+        return -1;
+    }
+    if (kernel.has_client() && VirtualThreads::running->random() % 2 == 0) return kernel.next_client();
     errno = EAGAIN;
     return -1;
 }

@@ -16,8 +16,9 @@ namespace spindle::sim {
 /// One a run of VirtualThreads.
 class FakeKernel {
   public:
-    /// Clients are numbered from 0 on; the number is the connection's descriptor.
-    explicit FakeKernel(unsigned clients);
+    /// Clients are numbered from 0 on; the number is the connection's descriptor. So many accepts fail for want of
+    /// memory, whoever waits.
+    FakeKernel(unsigned clients, unsigned failures);
     ~FakeKernel();
     FakeKernel(const FakeKernel&) = delete;
     FakeKernel& operator=(const FakeKernel&) = delete;
@@ -32,13 +33,18 @@ class FakeKernel {
     /// Only while has_client().
     [[nodiscard]] int next_client() noexcept { return static_cast<int>(come_++); }
     [[nodiscard]] unsigned come() const noexcept { return come_; }
+    /// This accept is to fail. Decided by the seed, counted.
+    [[nodiscard]] bool accept_fails() noexcept;
+    [[nodiscard]] unsigned failed() const noexcept { return failed_; }
 
     bool clock_stands = false;  ///< no timer becomes due any more
     std::vector<runtime::Reactor*> reactors;
 
   private:
     const unsigned clients_;
+    const unsigned failures_;
     unsigned come_ = 0;
+    unsigned failed_ = 0;
     bool stopped_ = false;
 };
 

@@ -25,6 +25,8 @@ Reactor::Occupied::Occupied(Reactor& reactor) noexcept : reactor_(reactor), befo
 
 void Reactor::file(Operation& operation) {
     const Occupied here(*this);
+    // Nothing but accepts is filed here.
+    if (accept_pauses_) VirtualThreads::fail("an accept that failed is filed again at once");
     filed_.push_back({&operation, false});
     ++in_flight_;
 }
@@ -37,12 +39,39 @@ void Reactor::cancel(Operation& operation) {
 void Reactor::start_timer(Wait& wait, std::chrono::nanoseconds, bool drainable) noexcept {
     const Occupied here(*this);
     wait.drainable = drainable;
-    timers_.push_back(&wait);
+    wait.fire = wait_ended;
+    link(timers_, wait);
+}
+
+void Reactor::wait_ended(Timer& timer, Fired reason) {
+    complete_wait(static_cast<Wait&>(timer), reason == Fired::due ? -ETIMEDOUT : -ECANCELED, 0);
+}
+
+void Reactor::link(Timer*& list, Timer& timer) noexcept {
+    timer.next = list;
+    timer.link = &list;
+    if (list != nullptr) list->link = &timer.next;
+    list = &timer;
+}
+
+Timer& Reactor::any_timer() const noexcept {
+    std::uint64_t count = 0;
+    for (const Timer* timer = timers_; timer != nullptr; timer = timer->next) ++count;
+    Timer* chosen = timers_;
+    for (auto others = VirtualThreads::running->random() % count; others > 0; --others) chosen = chosen->next;
+    return *chosen;
+}
+
+// Those that are no flow's are acceptors'.
+void Reactor::fire(Timer& timer, Fired reason) noexcept {
+    timer.unlink();
+    if (timer.fire != wait_ended) accept_pauses_ = false;
+    timer.fire(timer, reason);
 }
 
 bool Reactor::can_end_one() const noexcept {
     const bool has_client = FakeKernel::running->has_client();
-    return (!timers_.empty() && !FakeKernel::running->clock_stands) ||
+    return (timers_ != nullptr && !FakeKernel::running->clock_stands) ||
            std::ranges::any_of(filed_, [&](const Filed& filed) { return filed.cancelled || has_client; });
 }
 
@@ -50,21 +79,23 @@ void Reactor::end_one() noexcept {
     auto& random = VirtualThreads::running->random;
     const bool has_client = FakeKernel::running->has_client();
     const auto filed = std::ranges::find_if(filed_, [&](const Filed& one) { return one.cancelled || has_client; });
-    const bool may_ring = !timers_.empty() && !FakeKernel::running->clock_stands;
+    const bool may_ring = timers_ != nullptr && !FakeKernel::running->clock_stands;
     if (filed != filed_.end() && (!may_ring || random() % 2 == 0)) {
         const bool accepts = has_client && (!filed->cancelled || random() % 2 == 0);
-        completed_.push_back({filed->operation, accepts ? FakeKernel::running->next_client() : -ECANCELED});
+        const bool fails = accepts && FakeKernel::running->accept_fails();
+        const int result = fails ? -ENOMEM : accepts ? FakeKernel::running->next_client() : -ECANCELED;
+        completed_.push_back({filed->operation, result});
         filed_.erase(filed);
     } else {
-        const auto timer = timers_.begin() + static_cast<std::ptrdiff_t>(random() % timers_.size());
-        due_.push_back(*timer);
-        timers_.erase(timer);
+        Timer& timer = any_timer();
+        timer.unlink();
+        link(due_, timer);
     }
 }
 
 unsigned Reactor::poll(Block block, unsigned completions_max) {
     const Occupied here(*this);
-    const std::function<bool()> event = [this] { return !completed_.empty() || !due_.empty(); };
+    const std::function<bool()> event = [this] { return !completed_.empty() || due_ != nullptr; };
     if (block == Block::until_event) VirtualThreads::wait_until("its ring", event);
     unsigned ran = 0;
     for (; ran < completions_max && !completed_.empty(); ++ran) {
@@ -75,9 +106,10 @@ unsigned Reactor::poll(Block block, unsigned completions_max) {
             continue;
         }
         --in_flight_;
+        if (completed.result == -ENOMEM) accept_failed();
         completed.operation->on_complete(*completed.operation, completed.result, 0);
     }
-    for (Wait* wait : std::exchange(due_, {})) complete_wait(*wait, -ETIMEDOUT, 0);
+    while (due_ != nullptr) fire(*due_, Fired::due);
     return ran;
 }
 
@@ -87,30 +119,20 @@ void Reactor::wake() noexcept {
 }
 
 bool Reactor::wake_a_neighbour() noexcept {
-    if (timers_.empty()) return false;
-    Wait& wait = *timers_.back();
-    timers_.pop_back();
-    complete_wait(wait, -ECANCELED, 0);
+    Timer* timer = timers_;
+    while (timer != nullptr && timer->fire != wait_ended) timer = timer->next;
+    if (timer == nullptr) return false;
+    fire(*timer, Fired::cancelled);
     return true;
 }
 
 void Reactor::drain() noexcept {
-    if (std::exchange(draining_, true)) return;
-    end_waits(Fired::drained);
+    draining_ = true;  // no flow here waits so that a drain may end it
 }
 
 void Reactor::cancel_all() noexcept {
     draining_ = stopping_ = true;
-    end_waits(Fired::cancelled);
-}
-
-void Reactor::end_waits(Fired reason) noexcept {
-    const auto others = std::stable_partition(timers_.begin(), timers_.end(), [reason](const Wait* wait) {
-        return reason == Fired::cancelled || wait->drainable;
-    });
-    const std::vector<Wait*> ended(timers_.begin(), others);
-    timers_.erase(timers_.begin(), others);
-    for (Wait* wait : ended) complete_wait(*wait, -ECANCELED, 0);
+    while (timers_ != nullptr) fire(*timers_, Fired::cancelled);
 }
 
 void Reactor::shut_down() noexcept {

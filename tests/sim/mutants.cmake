@@ -3,11 +3,15 @@
 # The code with one mistake in it, each of which sim_tests must find (run.bash). The target sim_mutants makes all.
 add_custom_target(sim_mutants)
 
-# sim_mutant(NAME SOURCE RIGHT WRONG): runtime/fiber/SOURCE.cpp with WRONG instead of RIGHT, which must stand there once.
+# sim_mutant(NAME SOURCE RIGHT WRONG): SOURCE.cpp with WRONG instead of RIGHT, which must stand there once.
 function(sim_mutant name source right wrong)
-    set(original ${PROJECT_SOURCE_DIR}/runtime/fiber/${source}.cpp)
+    set(place runtime/fiber)
+    if(source STREQUAL acceptor)
+        set(place runtime/reactor)
+    endif()
+    set(original ${PROJECT_SOURCE_DIR}/${place}/${source}.cpp)
     set(folder ${CMAKE_CURRENT_BINARY_DIR}/mutants/${name})
-    set(mutated ${folder}/runtime/fiber/${source}.cpp)
+    set(mutated ${folder}/${place}/${source}.cpp)
     add_custom_command(OUTPUT ${mutated}
         COMMAND ${CMAKE_COMMAND} -D "FROM=${original}" -D "TO=${mutated}" -D "RIGHT=${right}" -D "WRONG=${wrong}"
                 -P ${PROJECT_SOURCE_DIR}/tests/sim/mutate.cmake
@@ -41,6 +45,14 @@ sim_mutant(waker_does_not_look_again scheduler
 sim_mutant(who_was_woken_does_not_search scheduler
     "mine.searching = !mine.asleep.exchange("
     "mine.asleep.exchange(")
+
+# Accepting
+sim_mutant(failed_accept_is_tried_at_once acceptor
+    "reactor_->start_timer(*this, kRetryAfter)"
+    "void()")
+sim_mutant(failed_accept_is_never_tried_again acceptor
+    "static_cast<Acceptor&>(timer).resume()"
+    "static_cast<Acceptor&>(timer).fire = retry")
 
 # Hand-off and return
 sim_mutant(monitor_takes_back_what_the_machine_said monitor

@@ -6,6 +6,7 @@
 //
 //     every client is served to its end, or never accepted: no fiber and no wake-up is lost;
 //     no flow runs twice at once, and a processor is held by one machine at a time;
+//     an accept that fails for want of memory is counted, and tried again when its time is over, not before;
 //     a machine in a handler without a processor is known to be away, so that it is kicked;
 //     run() returns, and nothing is left.
 //
@@ -58,6 +59,7 @@ struct Shape {
         acts_max = 1 + random() % 3;
         const unsigned ending = random() % 8;
         drain = ending == 0 ? Drain::cancelling : ending < 3 ? Drain::early : Drain::after_all;
+        failures = random() % 3 == 0 ? 1 + random() % 4 : 0;
     }
 
     unsigned processors;
@@ -69,13 +71,14 @@ struct Shape {
     unsigned blocks;           ///< of 4 handlers
     unsigned waits;            ///< of 4 handlers
     unsigned acts_max;         ///< of a client
+    unsigned failures;         ///< of accepts, at most
     Drain drain;
 };
 
 class World {
   public:
     World(std::uint64_t seed, const Shape& shape)
-        : shape_(shape), threads_(seed), kernel_(shape.clients), clients_(shape.clients) {
+        : shape_(shape), threads_(seed), kernel_(shape.clients, shape.failures), clients_(shape.clients) {
         runtime::FiberOptions options;
         options.processors = shape.processors;
         options.threads_max = shape.threads_max;
@@ -213,6 +216,7 @@ class World {
     std::string what_is_left() const {
         if (ended_ != kernel_.come()) return "a client was not served to its end";
         if (shape_.drain == Drain::after_all && ended_ != shape_.clients) return "a client was not accepted";
+        if (backend_->figures().accept_errors != kernel_.failed()) return "a failed accept was not counted";
         const runtime::Teardown left = backend_->teardown();
         if (left.connections + left.fibers + left.operations + left.buffers != 0) return "something is left";
         return "";

@@ -65,7 +65,7 @@ class Reactor {
 
     [[nodiscard]] bool has_completions() const noexcept { return !completed_.empty(); }
     [[nodiscard]] bool has_task_work() const noexcept { return false; }
-    [[nodiscard]] bool has_due_timer(std::uint64_t) const noexcept { return !due_.empty(); }
+    [[nodiscard]] bool has_due_timer(std::uint64_t) const noexcept { return due_ != nullptr; }
     [[nodiscard]] unsigned in_flight() const noexcept { return in_flight_; }
     [[nodiscard]] std::uint64_t now() const noexcept { return 0; }
     struct Buffers {
@@ -77,6 +77,9 @@ class Reactor {
     [[nodiscard]] bool can_end_one() const noexcept;
     /// An operation completes, or a timer becomes due.
     void end_one() noexcept;
+    /// One has failed, and its time to wait is not over.
+    [[nodiscard]] bool accept_pauses() const noexcept { return accept_pauses_; }
+    void accept_failed() noexcept { accept_pauses_ = true; }
 
     /// By a flow that has the processor: makes another one runnable that waits for a timer. False: there is none.
     bool wake_a_neighbour() noexcept;
@@ -105,16 +108,20 @@ class Reactor {
     };
 
     void file(Operation& operation);
-    void end_waits(Fired reason) noexcept;
+    static void wait_ended(Timer& timer, Fired reason);
+    static void link(Timer*& list, Timer& timer) noexcept;
+    [[nodiscard]] Timer& any_timer() const noexcept;
+    void fire(Timer& timer, Fired reason) noexcept;
 
     std::vector<Filed> filed_;
-    std::vector<Wait*> timers_;
+    Timer* timers_ = nullptr;  // linked as those of the wheel are; the newest first
+    Timer* due_ = nullptr;
     std::deque<Completed> completed_;
-    std::vector<Wait*> due_;
     unsigned in_flight_ = 0;
     bool wake_pending_ = false;
     bool draining_ = false;
     bool stopping_ = false;
+    bool accept_pauses_ = false;
     const void* occupant_ = nullptr;  // a virtual thread
 };
 
