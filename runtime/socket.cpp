@@ -245,7 +245,8 @@ task<Result<void>> Socket::send_all(std::string_view& bytes, const Pace& pace, P
             const int before = unsent_bytes();
             const std::uint64_t began = CycleClock::kernel_clock();
             sent = co_await send_some(bytes, patience.left());
-            const std::chrono::nanoseconds waited(CycleClock::kernel_clock() - began);
+            const std::uint64_t passed = CycleClock::kernel_clock() - began;
+            const std::chrono::nanoseconds waited(passed - std::min(passed, current_worker().held_up()));
             // The kernel says that there is room when a third of it is: a slow reader may need longer for that.
             const std::int64_t taken = before - unsent_bytes() + static_cast<std::int64_t>(sent.value_or(0));
             patience.spend(waited, static_cast<std::uint64_t>(std::max<std::int64_t>(0, taken)), pace);

@@ -10,6 +10,7 @@
 #include <coroutine>
 #include <cstdint>
 
+#include "runtime/cycle_clock.hpp"
 #include "runtime/run_meter.hpp"
 #include "runtime/task.hpp"
 #include "runtime/worker_counters.hpp"
@@ -120,6 +121,14 @@ class Worker {
     [[nodiscard]] virtual bool run_blocking_here(BlockingJob& job) noexcept = 0;
     /// Queues the job for another thread and resumes `coroutine` after it; false if the queue is full.
     [[nodiscard]] virtual bool queue_blocking(BlockingJob& job, std::coroutine_handle<> coroutine) noexcept = 0;
+
+    /// Since when the flow that runs could have run, had it had its turn at once: CycleClock. What it waited for may have
+    /// come later than that, if the worker did not look for long.
+    [[nodiscard]] virtual std::uint64_t runnable_since() const noexcept = 0;
+    /// How long ago that is, ns: no time that others took, as its client, should be charged with.
+    [[nodiscard]] std::uint64_t held_up() const noexcept {
+        return CycleClock::since(runnable_since(), CycleClock::now());
+    }
 
     /// Brings those counters of this process' workers up to date that say how things stand. Any thread.
     virtual void refresh_figures() = 0;

@@ -43,6 +43,7 @@ class EventLoop final : public Backend, public Worker, public AcceptSink {
     Result<void> run(const Service& service) override;
     void request_drain() noexcept override;
     Figures figures() const override { return read_figures(counters); }
+    std::uint64_t runnable_since() const noexcept override { return runnable_since_; }
     void refresh_figures() override {}  // they are written as they change
     Teardown teardown() const override { return teardown_; }
     void dump(const DumpLine& line) override;
@@ -120,6 +121,7 @@ class EventLoop final : public Backend, public Worker, public AcceptSink {
     LoopPulse pulse_;
     FlowRegistry flows_;
     Shown<Flow*> current_;                // the one that runs
+    std::uint64_t runnable_since_ = 0;    // its
     std::atomic<int> loop_thread_id_{0};  // of run(), for dumps
     std::optional<Watchdog> watchdog_;
     std::optional<BlockingPool> pool_;
@@ -288,6 +290,7 @@ void EventLoop::wake(Waiter& waiter) noexcept { resume(*waiter.flow, waiter.coro
 void EventLoop::resume(Flow& flow, std::coroutine_handle<> coroutine, std::uint64_t runnable_since) noexcept {
     flow.enter(FlowState::running, reactor_->now(), index);
     current_ = &flow;
+    runnable_since_ = runnable_since;
     enter(flow.route);
     const std::uint64_t callbacks = pulse_.callbacks.load(std::memory_order_relaxed);
     pulse_.callbacks.store(callbacks + 1, std::memory_order_release);

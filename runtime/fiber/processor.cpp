@@ -235,6 +235,8 @@ bool Processor::run_blocking_here(BlockingJob& job) noexcept {
     return true;
 }
 
+std::uint64_t Processor::runnable_since() const noexcept { return this_machine().fiber->runnable_since; }
+
 void Processor::refresh_figures() { scheduler_.refresh_figures(); }
 
 // ---- accepting and draining

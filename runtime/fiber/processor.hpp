@@ -55,6 +55,7 @@ class Processor final : public Worker, public AcceptSink {
     void end_spawned() noexcept override;
     bool run_blocking_here(BlockingJob& job) noexcept override;
     bool queue_blocking(BlockingJob&, std::coroutine_handle<>) noexcept override { return false; }
+    std::uint64_t runnable_since() const noexcept override;
     void refresh_figures() override;
 
     // AcceptSink

@@ -160,9 +160,16 @@ unsigned Reactor::poll(Block block, unsigned completions_max) {
     }
     refresh_clock();
     if (meter_ != nullptr) meter_->polled(cycles_, waits, was_away, io_uring_cq_ready(&ring_));
+    if (unseen_ == 0) {
+        unseen_ = io_uring_cq_ready(&ring_);
+        seen_until_ = now_;
+    }
     const unsigned ran = reap(completions_max);
-    wheel_.advance(now_ / kNanosecondsPerTick);
-    sync_waits_.advance(now_ / kNanosecondsPerTick);
+    unseen_ -= std::min(unseen_, ran);
+    if (unseen_ == 0) {
+        wheel_.advance(seen_until_ / kNanosecondsPerTick);
+        sync_waits_.advance(seen_until_ / kNanosecondsPerTick);
+    }
     if (!inbox_.empty()) deliver_posts();
     next_timer_.store(next_expiry(), std::memory_order_relaxed);
     return ran;

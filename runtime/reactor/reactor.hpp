@@ -160,6 +160,10 @@ class Reactor {
     struct WakeOperation : Operation {
         Reactor* reactor;
     } wake_operation_{};
+    // What has come by a time goes before what is due by then: after a freeze, whoever sent meanwhile was not late.
+    unsigned unseen_ = 0;           // completions that were there then and have not run
+    std::uint64_t seen_until_ = 0;  // ns
+
     std::atomic<std::uint64_t> next_timer_{kNoTimer};    // ticks; by the owner; early when that timer was cancelled
     alignas(64) std::atomic<bool> wake_pending_{false};  // by wake(), cleared by the owner
     Inbox<Post> inbox_;

@@ -136,7 +136,8 @@ class Connection {
     void log_client_gone() noexcept;
     [[nodiscard]] std::uint64_t passed() const noexcept;
     void answered() noexcept;
-    void lost(runtime::Error error) noexcept;
+    [[nodiscard]] static bool handler_is_late() noexcept;
+    void lost(runtime::Error error, Reason late_one = Reason::write_late) noexcept;
 
     // The stream
     [[nodiscard]] bool flush_now() noexcept;

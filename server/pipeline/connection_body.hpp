@@ -4,6 +4,10 @@
 // streamed response's, framed as it is written. Part of connection.cpp; included there only.
 #pragma once
 
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+
 #include "runtime/cycle_clock.hpp"
 #include "runtime/patience.hpp"
 #include "server/pipeline/connection.hpp"
@@ -77,16 +81,16 @@ class Connection<Stream>::RequestBody final : public BodyReader {
         const std::uint64_t began = runtime::CycleClock::kernel_clock();
         auto received = co_await connection_.stream_.receive(patience_.left());
         const std::uint64_t waited = runtime::CycleClock::kernel_clock() - began;
+        const std::uint64_t held_up = std::min(waited, runtime::current_worker().held_up());
         connection_.stages_.body_waited(waited);
         if (!received) {
-            const bool late = runtime::Scope::refuses(runtime::current_worker().scope()) == ETIMEDOUT;
-            if (received.error().code == ETIMEDOUT && !late) fail(http::ParseError::timed_out);
+            if (received.error().code == ETIMEDOUT && !handler_is_late()) fail(http::ParseError::timed_out);
             else broken_ = received.error().code;
             co_return false;
         }
         held_ = std::move(*received);
         unread_ = held_.bytes();
-        patience_.spend(std::chrono::nanoseconds(waited), unread_.size(), connection_.server_.body_pace());
+        patience_.spend(std::chrono::nanoseconds(waited - held_up), unread_.size(), connection_.server_.body_pace());
         if (unread_.empty()) broken_ = ECONNRESET;
         co_return !unread_.empty();
     }

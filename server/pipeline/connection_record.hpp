@@ -8,6 +8,7 @@
 
 #include "runtime/cycle_clock.hpp"
 #include "runtime/io.hpp"
+#include "runtime/scope.hpp"
 #include "server/pipeline/connection.hpp"
 #include "server/pipeline/server.hpp"
 
@@ -49,15 +50,21 @@ void Connection<Stream>::answered() noexcept {
     if (server_.access_log().tells_stages()) stages_.answered(passed());
 }
 
-/// Sending failed. The first time counts.
+/// The time-out of the wait that has just ended was the handler's own deadline, and not its client's.
 template <class Stream>
-void Connection<Stream>::lost(runtime::Error error) noexcept {
+bool Connection<Stream>::handler_is_late() noexcept {
+    return runtime::Scope::refuses(runtime::current_worker().scope()) == ETIMEDOUT;
+}
+
+/// Sending failed. The first time counts; who was late, if it was for that, is `late_one`.
+template <class Stream>
+void Connection<Stream>::lost(runtime::Error error, Reason late_one) noexcept {
     if (receiver_ != Peer::there) return;
     const bool late = error.code == ETIMEDOUT;
     const bool gone = stream_.peer_gone(runtime::Heed::reset) || (!late && error.code != ECANCELED);
     receiver_ = gone ? Peer::gone : Peer::cut_off;
     if (gone) count(Reason::client_gone);
-    else if (late) count(Reason::write_late);
+    else if (late) count(late_one);
 }
 
 }  // namespace spindle::pipeline

@@ -143,7 +143,7 @@ task<typename Connection<Stream>::Streamed> Connection<Stream>::send_stream(Resp
     if (exchange_->request.method != http::Method::head)
         whole = co_await produce(static_cast<StreamedBody&>(*stream), writer, route);
     if (body.failed() && !writer.begun()) co_return Streamed::not_begun;
-    if (body.broken() != 0) lost({body.broken()});
+    if (body.broken() != 0) lost({body.broken()}, Reason::handler_late);
     if (receiver_ == Peer::there && (body.failed() || !whole)) count(Reason::answer_incomplete);
     if (whole && !writer.begun() && exchange_->request.method != http::Method::head)
         response.remove("content-encoding");  // an empty body is in no coding
@@ -206,7 +206,7 @@ task<bool> Connection<Stream>::flush(runtime::Patience* kept) {
     runtime::Patience all(server_.write_pace());
     const auto sent = co_await stream_.send_all(rest, server_.write_pace(), kept == nullptr ? all : *kept);
     exchange_->left(exchange_->output.size() - rest.size());
-    if (!sent) lost(sent.error());
+    if (!sent) lost(sent.error(), handler_is_late() ? Reason::handler_late : Reason::write_late);
     co_return sent.has_value();
 }
 

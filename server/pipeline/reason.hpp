@@ -26,7 +26,7 @@ enum class Reason : std::uint8_t {
     unknown_host,
     head_late,        ///< timeouts.header
     body_late,        ///< timeouts.body, or slower than limits.body_rate
-    handler_late,     ///< timeouts.handler
+    handler_late,     ///< timeouts.handler, or a deadline of its own, also in the midst of its answer
     unauthenticated,  ///< no credentials, or wrong ones
     denied,           ///< `allow`, `deny`; `https_only` where no proxy says how the client came
     rate_limited,     ///< `rate_limit`

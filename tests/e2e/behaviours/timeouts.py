@@ -169,3 +169,28 @@ def a_reader_slower_than_the_rate_is_cut_off(t):
             time.sleep(0.02)  # the behaviour is about a slow client
         answer = connection.read_to_end()
         assert len(answer) < 10 * 1024 * 1024, f"{len(answer)} bytes of 10 MiB"
+
+
+FREEZING = configuration(
+    {"timeouts.body": "2s", "limits.body_rate": "1KiB", "log.access": False}
+)
+
+
+def one_loop(variant):
+    return variant.event_loop and variant.workers == 1
+
+
+@behaviour(config=FREEZING, applies=one_loop, compare=False)
+def a_frozen_loop_is_not_charged_to_who_sends_a_body(t):
+    """What came during the freeze may have come at its beginning; so the client may still pause for the whole time-out."""
+    sender, freezer = t.connect(), t.connect()
+    sender.send(request("POST", "/echo", fields={"Content-Length": "10"}) + b"0")
+    assert sender.readable(t.limit(5)), "the echo has not begun"
+    freezer.send(request("GET", "/block?ms=1700"))
+    time.sleep(0.2)  # the behaviour is about times
+    sender.send(b"1")
+    check.status(freezer.read_reply(), 200)
+    time.sleep(1.2)
+    sender.send(b"23456789")
+    reply = sender.read_reply()
+    check.equal((reply.status, reply.body), (200, b"0123456789"))

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/reactor/reactor.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <thread>
+#include <vector>
 
 #include <doctest/doctest.h>
 
@@ -39,6 +41,35 @@ bool rings_before_the_next() {
 }
 
 }  // namespace
+
+// More of them than a poll runs, each with a timer that was due while nobody looked.
+TEST_CASE("What came during a freeze goes before the timers that became due in it") {
+    struct Arrival : Wait {
+        bool came = false;
+        bool late = false;
+    };
+    auto reactor = Reactor::create({.entries = 1024, .buffers = 8});
+    REQUIRE(reactor);
+    (*reactor)->poll(Reactor::Block::no);
+    std::vector<Arrival> arrivals(3 * Reactor::kCompletionsMax);
+    for (Arrival& arrival : arrivals) {
+        arrival.on_complete = [](Operation& operation, std::int32_t, std::uint32_t) {
+            auto& self = static_cast<Arrival&>(static_cast<Wait&>(operation));
+            self.came = true;
+            if (self.scheduled()) self.unlink();
+        };
+        (*reactor)->start_timer(arrival, 50ms);
+        arrival.fire = [](Timer& timer, Fired) { static_cast<Arrival&>(static_cast<Wait&>(timer)).late = true; };
+        (*reactor)->file(arrival, [](io_uring_sqe* sqe) { io_uring_prep_nop(sqe); });
+    }
+    std::this_thread::sleep_for(100ms);
+    while (!std::ranges::all_of(arrivals, &Arrival::came)) (*reactor)->poll(Reactor::Block::until_event);
+    CHECK(std::ranges::none_of(arrivals, &Arrival::late));
+    Alarm alarm;
+    alarm.start(**reactor, 1ms);
+    while (!alarm.rang) (*reactor)->poll(Reactor::Block::until_event);
+    (*reactor)->shut_down();
+}
 
 // If the callback's time were waited for once more, the first would ring after 405 ms, and both together. A machine
 // that stops for as long by itself gets another chance.
