@@ -6,11 +6,13 @@ import json
 import os
 import re
 import signal
+import socket
+import subprocess
 import time
 from pathlib import Path
 
 from harness import check
-from harness.client import chunked, request
+from harness.client import Address, Connection, chunked, request
 from harness.configuration import configuration
 from harness.registry import behaviour
 from harness.server import eventually
@@ -368,6 +370,60 @@ def a_rotated_file_is_left_on_a_signal_and_no_line_is_lost(t):
         check.equal(uris, sorted(f"/plaintext?n={number}.{request}" for request in range(20)), old.name)
     check.equal([json.loads(line)["uri"] for line in path.read_text().splitlines()], ["/plaintext?n=last"])
     check.equal(path.stat().st_mode & 0o777, 0o640, "mode of the new file")
+
+
+@behaviour(own_server=True, compare=False)
+def an_error_log_on_a_full_disk_stops_nobody(t):
+    """What it does not take has nowhere to be told."""
+    settings = {"log.error_path": "/dev/full", "log.level": "debug", "log.access": False}
+    with_port = configuration(settings, listen=(f"127.0.0.1:{free_port()}",))
+    command = [str(t.bench.binary), "-c", str(t.write_config(with_port))]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        address = Address("http://" + with_port.listen[0])
+        eventually(lambda: answers(address), t.limit(10), "it serves")
+        assert all(answers(address) for _ in range(20)), "it serves on"
+        process.send_signal(signal.SIGTERM)
+        check.equal(process.wait(t.limit(10)), 0, "exit code")
+    finally:
+        process.kill()
+        process.wait()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as anywhere:
+        return anywhere.getsockname()[1]
+
+
+def answers(address: Address) -> bool:
+    try:
+        with Connection(address, 5) as connection:
+            connection.send(request("GET", "/plaintext"))
+            return connection.read_reply().status == 200
+    except ConnectionError:
+        return False
+
+
+@behaviour(own_server=True, compare=False)
+def a_rotated_error_log_is_left_on_a_signal(t):
+    path = t.bench.folder / f"errors_{t.variant.backend}_{t.variant.workers}.log"
+    with_port = configuration(
+        {"log.error_path": str(path), "log.access": False}, listen=(f"127.0.0.1:{free_port()}",)
+    )
+    process = subprocess.Popen([str(t.bench.binary), "-c", str(t.write_config(with_port))])
+    try:
+        eventually(lambda: path.exists() and "listening on" in path.read_text(), t.limit(10), "it listens")
+        old = path.with_suffix(".0")
+        path.rename(old)
+        process.send_signal(signal.SIGUSR1)
+        eventually(path.exists, t.limit(10), "the log opened anew")
+        process.send_signal(signal.SIGTERM)
+        check.equal(process.wait(t.limit(10)), 0, "exit code")
+        assert "teardown" in path.read_text(), "the new file has what came after the signal"
+        assert "teardown" not in old.read_text(), "the old file has what came before it"
+    finally:
+        process.kill()
+        process.wait()
 
 
 @behaviour(own_server=True, compare=False)

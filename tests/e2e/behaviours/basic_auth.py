@@ -30,6 +30,14 @@ handler = "echo"
 path = "/open"
 handler = "plaintext"
 auth = false
+[[site.route]]
+path = "/other"
+handler = "plaintext"
+auth_realm = "the other cave"
+[[route]]
+path = "/alone"
+handler = "plaintext"
+auth_file = "{folder}/site/passwords"
 """
 CLOSED = configuration(more=SITE)
 
@@ -48,6 +56,19 @@ def without_credentials_it_is_401_with_a_challenge(t):
         reply = ask(t, target=target)
         check.equal(reply.status, 401, f"status of {target}")
         check.field(reply, "WWW-Authenticate", 'Basic realm="the \\"cave\\"", charset="UTF-8"')
+
+
+@behaviour(config=CLOSED)
+def a_route_has_its_own_realm_or_is_closed_alone(t):
+    reply = ask(t, target="/other")
+    check.status(reply, 401)
+    check.field(reply, "WWW-Authenticate", 'Basic realm="the other cave", charset="UTF-8"')
+    check.equal(ask(t, basic("ali", "open sesame"), "/other").body, b"Hello, World!")
+    reply = t.get("/alone")
+    check.status(reply, 401)
+    check.field(reply, "WWW-Authenticate", 'Basic realm="restricted", charset="UTF-8"')
+    check.equal(t.get("/alone", fields=basic("ali", "open sesame")).body, b"Hello, World!")
+    check.status(t.get("/plaintext"), 200)
 
 
 @behaviour(config=CLOSED)

@@ -45,6 +45,18 @@ def wait_for(t, target: str, states: list[bytes]) -> None:
 
 
 @behaviour(own_server=True, compare=False)
+def without_memory_for_files_each_is_read_when_it_is_asked_for(t):
+    (t.bench.folder / FOLDER).mkdir(exist_ok=True)
+    path, target = file_of(t, "uncached.txt")
+    path.write_bytes(OLD)
+    for settings in ({"files.cache_bytes": "0B"}, {"files.cache_file_bytes": "1KiB"}):
+        t.start(configuration({**settings, "files.cache_valid": "1h"}, root=FOLDER))
+        for content in (OLD, NEW):
+            replace(path, content)
+            check.same_bytes(t.get(target).body, content, str(settings))
+
+
+@behaviour(own_server=True, compare=False)
 def a_change_shows_when_the_cache_is_no_longer_believed(t):
     start(t, "50ms")
     path, target = file_of(t, "short.txt")

@@ -99,6 +99,27 @@ def what_the_configuration_keeps_out_is_counted(t):
     expect_counted(t, before, "refused_rate_limited", 2)
 
 
+ONE_SITE = configuration(
+    handlers=(),
+    root=None,
+    more="""
+[[site]]
+hosts = ["spindle.test"]
+[[site.route]]
+path = "/status"
+handler = "status"
+""",
+)
+
+
+@behaviour(own_server=True, compare=False)
+def a_host_that_is_nobodys_is_counted(t):
+    t.start(ONE_SITE)
+    before = reasons(t)
+    check.status(t.get("/status", host="other.test"), 421)
+    expect_counted(t, before, "refused_unknown_host")
+
+
 @behaviour(own_server=True, compare=False)
 def idle_connections_are_counted(t):
     t.start(COUNTED)

@@ -9,7 +9,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <functional>
+#include <new>
+#include <stdexcept>
 #include <string>
 #include <thread>
 
@@ -54,8 +57,9 @@ class Served {
         return client;
     }
 
+    [[nodiscard]] Score figures() const { return board_.read().total; }
     [[nodiscard]] std::uint64_t counted(Reason reason) const {
-        return board_.read().total.by_reason[static_cast<std::size_t>(reason)];
+        return figures().by_reason[static_cast<std::size_t>(reason)];
     }
     /// Waits until `reason` has been counted.
     void expect(Reason reason) const {
@@ -106,6 +110,19 @@ class Served {
     std::thread thread_;
 };
 
+/// And closes it.
+std::string received_to_end(int client) {
+    std::string all;
+    std::array<char, 4096> some{};
+    while (true) {
+        const ssize_t count = ::recv(client, some.data(), some.size(), 0);
+        if (count <= 0) break;
+        all.append(some.data(), static_cast<std::size_t>(count));
+    }
+    ::close(client);
+    return all;
+}
+
 constexpr std::string_view kGet = "GET / HTTP/1.1\r\nHost: test\r\n\r\n";
 constexpr std::string_view kUpload = "POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\n";
 
@@ -142,6 +159,37 @@ void on_each_backend(const Handler& handler, const std::function<void(const Serv
 }
 
 }  // namespace
+
+TEST_CASE("A handler that throws is answered 500 and counted, and the connection goes on") {
+    const auto maybe_throw = [](const Request& request) {
+        if (request.path == "/bad") throw std::runtime_error("no");
+        return Response::text(200, "good");
+    };
+    const PlainHandler plain = [=](Request& request, Context&) { return maybe_throw(request); };
+    const CoroutineHandler waiting = [=](Request& request, Context&) -> task<Response> {
+        (void)co_await runtime::sleep_for(1ms);
+        co_return maybe_throw(request);
+    };
+    for (const Handler& handler : {Handler(plain), Handler(waiting)}) {
+        on_each_backend(handler, [](const Served& served) {
+            const int client = served.ask(
+                "GET /bad HTTP/1.1\r\nHost: test\r\n\r\nGET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+            const std::string answers = received_to_end(client);
+            CHECK(answers.starts_with("HTTP/1.1 500 "));
+            CHECK(answers.ends_with("\r\n\r\ngood"));
+            CHECK(served.figures().handler_errors == 1);
+        });
+    }
+}
+
+TEST_CASE("Memory that a handler does not get costs its connection, with a 503") {
+    const PlainHandler greedy = [](Request&, Context&) -> Response { throw std::bad_alloc(); };
+    on_each_backend(greedy, [](const Served& served) {
+        const std::string answer = received_to_end(served.ask(kGet));
+        CHECK(answer.starts_with("HTTP/1.1 503 "));
+        CHECK(served.counted(Reason::no_memory) == 1);
+    });
+}
 
 TEST_CASE("A handler's own deadline that ends a write is no slowness of the client's") {
     const PlainHandler floods = [](Request&, Context&) { return stream(flood_for_a_moment); };
