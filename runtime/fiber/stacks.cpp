@@ -58,6 +58,11 @@ void warn_unguarded_once() {
         stderr);
 }
 
+void* map_stacks(std::size_t bytes) noexcept {
+    return ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1,
+                  0);
+}
+
 [[noreturn]] void die_of_overflow(const Stack& stack) {
     std::fprintf(stderr,
                  "spindle: stack overflow in a handler: usable stack %zu bytes, raise "
@@ -300,12 +305,16 @@ Stack* StackSlabs::make_locked() {
     return stack;
 }
 
+// Where so much address space is not to be had (RLIMIT_AS, overcommit_memory 2), a smaller one.
 bool StackSlabs::map_slab_locked() {
-    const std::size_t slots = slab_slots_next_;
-    const std::size_t bytes = slots * slot_bytes_;
-    void* memory =
-        ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    std::size_t slots = slab_slots_next_;
+    void* memory = map_stacks(slots * slot_bytes_);
+    while (memory == MAP_FAILED && slots > kFirstSlabSlots) {
+        slots = std::max(kFirstSlabSlots, slots / 2);
+        memory = map_stacks(slots * slot_bytes_);
+    }
     if (memory == MAP_FAILED) return false;
+    const std::size_t bytes = slots * slot_bytes_;
     (void)::madvise(memory, bytes, MADV_NOHUGEPAGE);  // EINVAL: a kernel without huge pages
 
     auto* slab = new (std::nothrow) Slab;

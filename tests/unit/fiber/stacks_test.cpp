@@ -2,6 +2,7 @@
 #include "runtime/fiber/stacks.hpp"
 
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +12,8 @@
 #include <string>
 #include <thread>
 #include <vector>
+
+#include "runtime/sanitizers.hpp"
 
 using namespace spindle::runtime;
 
@@ -116,6 +119,26 @@ TEST_CASE("many stacks cost few mappings where the kernel has guard installation
     CHECK_FALSE(last->canary);
     slabs.give(stacks);
 }
+
+#if !defined(SPINDLE_ASAN) && !defined(SPINDLE_TSAN)  // whose shadows are larger than any limit
+TEST_CASE("where address space is short, fewer stacks are mapped at once") {
+    StackSlabs slabs(256 * 1024);
+    std::vector<Stack*> stacks;
+    for (int i = 0; i < 16 + 32 + 64 + 128; ++i) stacks.push_back(slabs.take());  // the next ones would be 64 MiB
+    std::size_t pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    rlimit before{};
+    REQUIRE(::getrlimit(RLIMIT_AS, &before) == 0);
+    const rlimit little{pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)) + (12 << 20), before.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_AS, &little) == 0);
+    for (int i = 0; i < 20; ++i) stacks.push_back(slabs.take());
+    REQUIRE(::setrlimit(RLIMIT_AS, &before) == 0);
+    CHECK(std::ranges::count(stacks, nullptr) == 0);
+    for (Stack* stack : stacks) {
+        if (stack != nullptr) slabs.give(stack);
+    }
+}
+#endif
 
 TEST_CASE("without a guard page a canary tells of an overflow") {
     StackSlabs slabs(64 * 1024, StackGuard::canary);
