@@ -89,7 +89,8 @@ class Backend {
     [[nodiscard]] virtual const char* name() const noexcept = 0;
 
     /// Serves until a drain has ended; the calling thread becomes the first worker. Errors before the
-    /// first accept (ring set-up: EPERM, ENOSYS, ENOMEM) come back with nothing started. Call once.
+    /// first accept (ring set-up: EPERM, ENOSYS, ENOMEM) come back with nothing started; threads that are not to
+    /// be had are thrown as std::system_error, alike. Call once.
     [[nodiscard]] virtual Result<void> run(const Service& service) = 0;
 
     /// Stop accepting, let flows end, cancel those left (DrainTimes), return from run().

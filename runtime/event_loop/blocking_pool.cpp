@@ -11,10 +11,17 @@ BlockingPool::BlockingPool(Options options, WorkerCounters& counters, std::funct
     : options_(options), counters_(counters), done_(std::move(done)) {
     show_locked();  // no thread yet
     threads_.reserve(options.threads);
-    for (unsigned i = 0; i < options.threads; ++i) threads_.emplace_back([this] { work(); });
+    try {
+        for (unsigned i = 0; i < options.threads; ++i) threads_.emplace_back([this] { work(); });
+    } catch (...) {  // no more threads are to be had: those that there are must not outlive this
+        end();
+        throw;
+    }
 }
 
-BlockingPool::~BlockingPool() {
+BlockingPool::~BlockingPool() { end(); }
+
+void BlockingPool::end() noexcept {
     {
         std::lock_guard lock(mutex_);
         stopping_ = true;

@@ -24,6 +24,7 @@ class BlockingPool {
     };
 
     /// `done` is called on a pool thread after each job ran. Writes blocking_queued and threads_idle.
+    /// std::system_error if there are not that many threads to be had.
     BlockingPool(Options options, WorkerCounters& counters, std::function<void(BlockingJob&)> done);
     ~BlockingPool();  ///< Runs what is queued, then joins.
 
@@ -32,6 +33,7 @@ class BlockingPool {
 
   private:
     void work();
+    void end() noexcept;
     void show_locked() noexcept;
 
     const Options options_;

@@ -2,7 +2,9 @@
 #include "runtime/fiber/scheduler.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <exception>
+#include <system_error>
 #include <utility>
 
 #include "runtime/fiber/fairness.hpp"
@@ -39,11 +41,22 @@ void Scheduler::run(const Service& service, Backend& backend) {
     }
     while (machines.size() < processors_.size()) {
         machines.push_back(reserve_machine());
-        CHECK_THAT(machines.back() != nullptr);
+        if (machines.back() != nullptr) continue;
+        machines.pop_back();
+        end_machines(machines);
+        throw std::system_error(EAGAIN, std::generic_category(), "a machine for each processor");
     }
     for (std::size_t i = 0; i < processors_.size(); ++i) machines[i]->assign(processors_[i].get());
     machines.front()->live();
     for (auto& machine : machines_) machine->join();
+}
+
+// That wait for their first processor; the first one has no thread of its own.
+void Scheduler::end_machines(const std::vector<Machine*>& machines) {
+    for (Machine* machine : machines) {
+        machine->assign(nullptr);
+        machine->join();
+    }
 }
 
 // ---- finding work

@@ -38,7 +38,8 @@ class Scheduler {
     ~Scheduler();
 
     [[nodiscard]] Result<void> open();
-    /// Runs until stopped; the calling thread is the first machine.
+    /// Runs until stopped; the calling thread is the first machine. std::system_error if there is no thread, or no
+    /// stack, for each of the others; nothing has begun then.
     void run(const Service& service, Backend& backend);
 
     /// The next fiber for `mine`, sleeping until there is one; null: the processor is to be given up for good.
@@ -105,6 +106,7 @@ class Scheduler {
     Fiber* found(Processor& mine, Fiber* fiber) noexcept;
     void wake_all() noexcept;
     [[nodiscard]] Machine* idle_or_new_machine() noexcept;
+    static void end_machines(const std::vector<Machine*>& machines);
 
     FlowRegistry flows_;
     StackSlabs slabs_;

@@ -125,9 +125,11 @@ struct RequestParser::Callbacks {
     static int on_body(llhttp_t* llhttp, const char* at, std::size_t length) {
         RequestParser& parser = self(llhttp);
         parser.body_bytes_ += length;
-        *parser.chunk_ = {at, length};
+        std::string_view& chunk = *parser.chunk_;
         // At the end of the bytes llhttp stops by itself, or goes on to on_message_complete.
-        return at + length == parser.bytes_end_ ? HPE_OK : HPE_PAUSED;
+        const bool ends = at + length == chunk.data() + chunk.size();
+        chunk = {at, length};
+        return ends ? HPE_OK : HPE_PAUSED;
     }
 
     static int on_message_complete(llhttp_t* llhttp) {
@@ -322,13 +324,14 @@ bool RequestParser::accept_host() {
 
 Event RequestParser::parse_body(std::string_view bytes, std::string_view& chunk) {
     in_body_ = true;
-    chunk = {};
+    chunk = bytes;
     chunk_ = &chunk;
-    bytes_end_ = bytes.data() + bytes.size();
+    const std::uint64_t before = body_bytes_;
     if (llhttp_get_errno(&llhttp_) == HPE_PAUSED) llhttp_resume(&llhttp_);
     const llhttp_errno_t status = llhttp_execute(&llhttp_, bytes.data(), bytes.size());
-    const auto consumed = status == HPE_OK ? bytes_end_ : llhttp_get_error_pos(&llhttp_);
-    consumed_ = static_cast<std::uint32_t>(consumed - bytes.data());
+    const std::size_t consumed = status == HPE_OK ? bytes.size() : llhttp_get_error_pos(&llhttp_) - bytes.data();
+    if (body_bytes_ == before) chunk = {};
+    consumed_ = static_cast<std::uint32_t>(consumed);
     body_consumed_ += consumed_;
     if (body_bytes_ > limits_->body_bytes) return fail(ParseError::body_too_large);
     if (status != HPE_OK && status != HPE_PAUSED) return fail(ParseError::malformed);

@@ -93,8 +93,7 @@ class RequestParser {
     Request* request_ = nullptr;
     static constexpr std::size_t kHostKeptMax = 64;
     std::string host_accepted_;          ///< the last one that was valid; survives reset()
-    std::string_view* chunk_ = nullptr;  ///< parse_body's, while it runs
-    const char* bytes_end_ = nullptr;    ///< of what it was given
+    std::string_view* chunk_ = nullptr;  ///< parse_body's, while it runs: first all bytes, then what of them is the chunk
     std::uint64_t body_bytes_ = 0;       ///< decoded
     std::uint64_t body_consumed_ = 0;    ///< with its framing
     std::uint32_t head_bytes_ = 0;       ///< its limit is far below 4 GiB

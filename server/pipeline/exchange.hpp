@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <string>
 
@@ -29,17 +30,17 @@ struct Exchange {
     std::uint64_t started = 0;                 ///< reactor time of the head's first byte, ns
 
     /// What is appended to `output` from now on answers the request.
-    void begin_answer() noexcept { answer_at_ = left_ + output.size(); }
+    void begin_answer() noexcept { answer_at_ = std::ssize(output); }
     /// That many bytes of `output` went to the client.
     void left(std::size_t bytes) noexcept {
-        left_ += bytes;
+        answer_at_ -= static_cast<std::ptrdiff_t>(bytes);
         if (bytes == output.size()) output.clear();
         else output.erase(0, bytes);
     }
     /// Takes back what `output` has of the answer. False: some of it has left.
     [[nodiscard]] bool take_back_answer() noexcept {
-        if (left_ > answer_at_) return false;
-        output.resize(std::min(output.size(), answer_at_ - left_));
+        if (answer_at_ < 0) return false;
+        output.resize(std::min(output.size(), static_cast<std::size_t>(answer_at_)));
         return true;
     }
 
@@ -52,14 +53,13 @@ struct Exchange {
         response.reset();
         started = 0;
         id = {};
-        left_ = answer_at_ = 0;
+        answer_at_ = 0;
     }
 
   private:
     static constexpr std::size_t kKeptBytesMax = 64 * 1024;
 
-    std::size_t left_ = 0;       // bytes of outputs
-    std::size_t answer_at_ = 0;  // counted as those
+    std::ptrdiff_t answer_at_ = 0;  // where in `output`; negative: some of it has left
 };
 
 }  // namespace spindle::pipeline

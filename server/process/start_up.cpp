@@ -3,6 +3,7 @@
 
 #include <array>
 #include <fstream>
+#include <utility>
 
 #include <sys/resource.h>
 #include <sys/utsname.h>
@@ -76,9 +77,10 @@ void reopen_error_log() {
 void raise_descriptor_limit(std::uint64_t connections) {
     rlimit limit{};
     if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-    limit.rlim_cur = limit.rlim_max;
-    ::setrlimit(RLIMIT_NOFILE, &limit);
-    if (limit.rlim_cur >= connections + kOtherDescriptors) return;
+    const rlim_t before = std::exchange(limit.rlim_cur, limit.rlim_max);
+    if (before != limit.rlim_max && ::setrlimit(RLIMIT_NOFILE, &limit) == 0)
+        spdlog::info("may open {} files: the soft limit was {}", limit.rlim_cur, before);
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= connections + kOtherDescriptors) return;
     spdlog::warn(
         "limits.connections wants {} in a process, which may open only {} files: raise its hard limit "
         "(ulimit -Hn, LimitNOFILE= of systemd), or lower limits.connections",

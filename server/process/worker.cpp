@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <filesystem>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 #include <spdlog/spdlog.h>
@@ -23,6 +24,12 @@ std::unique_ptr<runtime::Backend> make_backend(const config::Concurrency& concur
                                                runtime::CounterSlots& counters) {
     if (concurrency.backend == config::Backend::fiber) {
         const config::Fiber& fiber = concurrency.fiber;
+        if (fiber.threads_max <= fiber.processors) {
+            spdlog::warn(
+                "concurrency.fiber.threads_max = {} leaves no thread to take a processor over: there are {}, each has a "
+                "thread of its own, and one more is allowed",
+                fiber.threads_max, fiber.processors);
+        }
         return runtime::make_fiber({.processors = fiber.processors,
                                     .stack_size = fiber.stack_size,
                                     .handoff_after = fiber.handoff_after,
@@ -71,7 +78,7 @@ std::uint64_t connections_of_a_process(const config::Config& config) noexcept {
     return (config.limits.connections + processes - 1) / processes;
 }
 
-int run_worker(const Worker& worker) {
+int run_worker(const Worker& worker) try {
     const long descriptors_before = open_descriptors();
     runtime::Teardown left;
     runtime::Figures figures;
@@ -109,6 +116,12 @@ int run_worker(const Worker& worker) {
         figures.steals, figures.handoffs, figures.handoffs_refused, figures.blocking_calls, figures.blocking_refused,
         figures.cut, figures.stack_bytes_max);
     return 0;
+} catch (const std::system_error& error) {
+    spdlog::critical(
+        "cannot start its threads: {}: raise the limit of tasks (pids.max of the cgroup, TasksMax= of systemd, "
+        "ulimit -u), or lower what needs them (concurrency.fiber.processors, concurrency.event_loop.blocking_threads)",
+        error.code().message());
+    return 1;
 }
 
 }  // namespace spindle::process

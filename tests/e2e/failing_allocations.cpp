@@ -3,7 +3,10 @@
 // Loaded into the server under test (LD_PRELOAD): one allocation of so many fails, as if memory had run out. How many is
 // the first word of the file that FAILING_ALLOCATIONS names, 0 is none, and whoever tests may change it while the
 // server runs; the second word counts what failed. Which ones fail is the same in each run, as far as threads allow it.
+// And only THREADS_MAX threads begin, if that is given, as if a limit of the system were reached.
+#include <dlfcn.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -54,9 +57,20 @@ bool fails() noexcept {
     return true;
 }
 
+bool one_more_thread() noexcept {
+    static const char* const most = std::getenv("THREADS_MAX");
+    static std::atomic<long> begun{0};
+    return most == nullptr || ++begun <= std::atol(most);
+}
+
 }  // namespace
 
 extern "C" {
+
+int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*run)(void*), void* argument) {
+    static const auto real = reinterpret_cast<decltype(&pthread_create)>(::dlsym(RTLD_NEXT, "pthread_create"));
+    return one_more_thread() ? real(thread, attributes, run, argument) : EAGAIN;
+}
 
 void* malloc(std::size_t bytes) noexcept { return fails() ? nullptr : __libc_malloc(bytes); }
 void* calloc(std::size_t count, std::size_t bytes) noexcept { return fails() ? nullptr : __libc_calloc(count, bytes); }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Memory that runs out costs requests and connections, each counted, and never the server."""
+"""Memory and threads that run out cost requests and connections, each counted, and never the server."""
 
 import resource
 from pathlib import Path
@@ -9,7 +9,7 @@ from harness.client import Ended, Overdue, chunked, request
 from harness.configuration import configuration
 from harness.failing import FailingAllocations
 from harness.registry import behaviour
-from harness.server import eventually
+from harness.server import StartFailed, eventually
 
 from .basic_auth import basic
 
@@ -206,8 +206,8 @@ def a_crowd_beyond_a_limit_of_memory_is_served_or_shed(t):
         crowd = [t.connect() for _ in MIXED]
         for connection, data in zip(crowd, MIXED):
             takes(connection, data)
-        served = [connection for connection in crowd if is_served(connection)]
-        assert served, "nobody is served"
+        for connection in crowd:
+            is_served(connection)
         t.close_connections()
         eventually(lambda: serves(t), t.limit(10), "new connections are served again")
     check.equal(total(t)["restarts"], 0, "workers that died")
@@ -254,3 +254,26 @@ def serves(t) -> bool:
         return False
     finally:
         connection.close()
+
+
+@behaviour(own_server=True, compare=False)
+def threads_that_cannot_begin_are_an_error_with_the_limit_to_raise(t):
+    """As many begin as fit, so each number ends the start in another place."""
+    failing = FailingAllocations(t.bench.binary, t.bench.folder)
+    if t.bench.sanitized:
+        t.skip("a sanitizer has threads of its own")
+    for most in range(12):
+        try:
+            server = t.start(THREADS, environment=failing.with_threads(most))
+        except StartFailed as failed:
+            check.equal(failed.code, 1, f"exit code with {most} threads")
+            assert "cannot start its threads" in failed.output, failed.output
+            assert "pids.max" in failed.output, failed.output
+        else:
+            assert most > 2, f"it runs with {most} threads"
+            check.equal(t.get("/plaintext").body, b"Hello, World!")
+            t.close_connections()
+            server.stop(t.limit(10))
+
+
+THREADS = configuration({"log.format": "json", "log.schedtrace": "10s", "concurrency.fiber.threads_max": 64})

@@ -100,6 +100,22 @@ def all_processors_stuck_at_once_still_answer(t):
     expect_served_meanwhile(t, start_each(t, "/block?ms=1500", 2 * t.variant.workers), idle)
 
 
+@behaviour(applies=fiber, compare=False, own_server=True)
+def no_more_threads_than_threads_max_take_processors_over(t):
+    """What is beyond waits for its turn, is told and counted; and threads that came back are used again."""
+    most = t.variant.workers + 2
+    server = t.start(configuration({"concurrency.fiber.threads_max": most}))
+    for _ in range(3):
+        busy = start_each(t, "/block?ms=200", most + 4)
+        for connection in [*busy, *start_each(t, "/plaintext", 8)]:
+            check.status(connection.read_reply(), 200)
+        t.close_connections()
+    server.wait_for_line("no thread is left to take it over: raise concurrency.fiber.threads_max")
+    figures = t.get("/status?format=json").json()["total"]
+    assert figures["handoffs_refused"] > 0, figures
+    check.equal(figures["threads"], most, "threads")
+
+
 @behaviour(applies=fiber)
 def a_block_behind_pipelined_requests_does_not_stop_the_others(t):
     idle = warm_connections(t, 4)

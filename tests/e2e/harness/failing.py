@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A server whose allocations fail as one asks for it: tests/e2e/failing_allocations.cpp, loaded into it."""
+"""A server whose allocations or threads fail as one asks for it: tests/e2e/failing_allocations.cpp, loaded into it."""
 
 import itertools
 import mmap
@@ -20,6 +20,10 @@ class FailingAllocations:
     @property
     def environment(self) -> dict[str, str]:
         return {"LD_PRELOAD": str(self.library), "FAILING_ALLOCATIONS": str(self._path)}
+
+    def with_threads(self, most: int) -> dict[str, str]:
+        """Environment of a server that can begin no more than so many in its life."""
+        return {**self.environment, "THREADS_MAX": str(most)}
 
     def one_in(self, number: int) -> None:
         """From now on; 0: none, 1: all."""
