@@ -14,6 +14,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 BUILD = HERE.parent / "build"
 TICK = 1 / os.sysconf("SC_CLK_TCK")
+LIMIT = BUILD / "release/loadtest/spindle_limit"
 BACKENDS = ("event_loop", "fiber")
 FILES = {"1k.txt": 1 << 10, "4k.txt": 4 << 10, "16k.txt": 16 << 10, "100k.txt": 100 << 10, "10m.txt": 10 << 20}
 
@@ -125,7 +126,15 @@ def fill(template: str, folder: Path, **values) -> Path:
 
 
 def start(
-    name: str, spindle: Path, folder: Path, *, workers: int = 1, cpus: str = "", header_timeout: str = "", **spindles
+    name: str,
+    spindle: Path,
+    folder: Path,
+    *,
+    workers: int = 1,
+    cpus: str = "",
+    header_timeout: str = "",
+    limit: Path = LIMIT,
+    **spindles,
 ) -> Server | None:
     """By how tables call it: a backend of Spindle, which gets `spindles` too, or a peer; None if that is not there.
 
@@ -138,7 +147,7 @@ def start(
     if name == "nginx":
         return start_nginx(folder, cpus=cpus, header_timeout=header_timeout or "60s")
     if name == "limit":
-        return start_limit(folder, cpus=cpus)
+        return start_limit(folder, cpus=cpus, binary=limit)
     peers = {"go": start_go, "node": start_node}
     return peers[name.lower()](folder, workers=workers, cpus=cpus)
 
@@ -170,9 +179,8 @@ def start_spindle(
     return Server(f"spindle {backend}", command, folder, cpus).wait_for_announcement()
 
 
-def start_limit(folder: Path, *, cpus: str = "", how: str = "call") -> Server:
+def start_limit(folder: Path, *, cpus: str = "", how: str = "call", binary: Path = LIMIT) -> Server:
     """The responder that does nothing but respond."""
-    binary = BUILD / "release/loadtest/spindle_limit"
     return Server("limit", [str(binary), how], folder, cpus).wait_for_announcement()
 
 
@@ -232,7 +240,7 @@ def versions(spindle: Path, peers: Iterable[str]) -> dict[str, str]:
         "spindle": version(str(spindle), "--version"),
         "commit": version("git", "describe", "--always", "--dirty", "--exclude=*"),
         "wrk": version("wrk", "-v"),
-        **{name: version(*VERSIONS[name]) for name in peers},
+        **{name: version(*VERSIONS[name]) for name in peers if name in VERSIONS},
     }
 
 

@@ -47,6 +47,8 @@ std::optional<std::string_view> field(std::string_view head, std::string_view na
     return std::nullopt;
 }
 
+std::string host = "127.0.0.1";
+
 std::size_t number(std::string_view text, int base) {
     std::size_t value = 0;
     if (std::from_chars(text.data(), text.data() + text.size(), value, base).ec != std::errc{})
@@ -61,8 +63,10 @@ void fail(const char* what) {
     std::exit(1);
 }
 
+void set_host(std::string name) { host = std::move(name); }
+
 std::string request_for(std::string_view path, std::string_view method, std::size_t body_bytes) {
-    std::string request = std::string(method) + " " + std::string(path) + " HTTP/1.1\r\nHost: 127.0.0.1\r\n";
+    std::string request = std::string(method) + " " + std::string(path) + " HTTP/1.1\r\nHost: " + host + "\r\n";
     if (method != "GET" || body_bytes != 0) request += "Content-Length: " + std::to_string(body_bytes) + "\r\n";
     return request + "\r\n" + std::string(body_bytes, 'x');
 }

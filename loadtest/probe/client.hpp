@@ -16,6 +16,9 @@ namespace probe {
 /// Prints to standard error why, and exits with 1.
 [[noreturn]] void fail(const char* what);
 
+/// The Host of all requests that are made from now on.
+void set_host(std::string name);
+
 /// A whole request, ready to be sent again and again.
 [[nodiscard]] std::string request_for(std::string_view path, std::string_view method = "GET",
                                       std::size_t body_bytes = 0);

@@ -19,11 +19,11 @@
 namespace {
 
 constexpr const char* kUsage =
-    "usage: spindle_probe measure --port P [--rate N] [--connections N] [--seconds S] [--from ADDRESS]\n"
+    "usage: spindle_probe measure [--host NAME] --port P [--rate N] [--connections N] [--seconds S] [--from ADDRESS]\n"
     "                     [--request METHOD PATH BODY_BYTES ...] [--log FILE] [--load PATH --load-connections N]\n"
-    "       spindle_probe hold --port P [--port P ...] --connections N [--path PATH] [--from ADDRESS]\n"
+    "       spindle_probe hold [--host NAME] --port P [--port P ...] --connections N [--path PATH] [--from ADDRESS]\n"
     "                     [--addresses N] [--unanswered]\n"
-    "       spindle_probe closed --port P --connections N [--path PATH] [--seconds S]\n"
+    "       spindle_probe closed [--host NAME] --port P --connections N [--path PATH] [--seconds S]\n"
     "measure: open-loop latency of requests in turn (GET /plaintext) beside a load, for a while\n"
     "hold: opens connections, asks once on each, keeps them until standard input ends\n"
     "closed: opens connections, waits for a byte on standard input, asks on each again and again\n";
@@ -123,7 +123,12 @@ void run_hold(Arguments arguments) {
 int main(int count, char** words) {
     if (count < 2) usage();
     const std::string_view mode = words[1];
-    const Arguments arguments(count - 2, words + 2);
+    int used = 2;
+    if (count >= 4 && std::string_view(words[2]) == "--host") {
+        probe::set_host(words[3]);
+        used = 4;
+    }
+    const Arguments arguments(count - used, words + used);
     if (mode == "measure") run_measure(arguments);
     else if (mode == "hold") run_hold(arguments);
     else if (mode == "closed") run_closed(arguments);

@@ -24,7 +24,7 @@ GRAVITY = {  # what decides, by its key in the result
     "throughput": "time for as many requests",
 }
 SEEN = ("errors", "freezes")  # by users, whom no saving makes up for it
-ROUNDS_MIN = 3  # with fewer, it is likely that all agree by chance
+ROUNDS_MIN = 5  # with fewer, it is likely that all agree by chance
 
 Advice = dict[str, Any]
 

@@ -42,6 +42,11 @@ class Client:
     cpus: tuple[int, ...]
     probe: Path
 
+    @property
+    def limit(self) -> Path:
+        """The responder that does nothing but respond, of the same build."""
+        return self.probe.with_name("spindle_limit")
+
     def pinned(self, command: list[str]) -> list[str]:
         return ["taskset", "-c", ",".join(map(str, self.cpus)), *command]
 
@@ -85,9 +90,9 @@ def _closed(client: Client, scenario: Scenario, port: int, seconds: int) -> dict
     threads = max(1, min(len(client.cpus), scenario.connections))
     command = ["wrk", f"-t{threads}", f"-c{scenario.connections}", f"-d{seconds}s", "--timeout", "10s"]
     command += ["-s", str(HERE / "wrk.lua"), f"http://127.0.0.1:{port}{scenario.routes[0].path}", "--"]
-    command += [str(scenario.pipelining), str(int(scenario.new_connection))]
-    for route in scenario.routes:
-        command += [str(route.weight), route.method, str(route.body_bytes), route.path]
+    command += [str(scenario.pipelining), str(int(scenario.new_connection)), scenario.host]
+    for route in scenario.turn:
+        command += [route.method, str(route.body_bytes), route.path]
     output, used = _run(client, command, seconds)
     line = next((one for one in output.splitlines() if one.startswith("RESULT ")), None)
     if line is None:
@@ -117,11 +122,10 @@ def _closed(client: Client, scenario: Scenario, port: int, seconds: int) -> dict
 
 
 def _at_a_rate(client: Client, scenario: Scenario, port: int, seconds: int) -> dict[str, Any]:
-    turn = [route for route in scenario.routes for _ in range(route.weight)]
     with tempfile.NamedTemporaryFile(mode="r", suffix=".log") as log:
-        command = [str(client.probe), "measure", "--port", str(port), "--rate", str(scenario.rate_per_s)]
+        command = [*probe(client, "measure", scenario), "--port", str(port), "--rate", str(scenario.rate_per_s)]
         command += ["--connections", str(scenario.connections), "--seconds", str(seconds), "--log", log.name]
-        for route in turn:
+        for route in scenario.turn:
             command += ["--request", route.method, route.path, str(route.body_bytes)]
         if load := own_load(scenario):
             command += ["--load", load.path, "--load-connections", str(load.connections)]
@@ -157,6 +161,10 @@ def _at_a_rate(client: Client, scenario: Scenario, port: int, seconds: int) -> d
         "client_limited": late_ms > 1 and late_ms > 0.5 * p99,
         "timeline": timeline(requests),
     }
+
+
+def probe(client: Client, what: str, scenario: Scenario) -> list[str]:
+    return [str(client.probe), what, *(["--host", scenario.host] if scenario.host else [])]
 
 
 def percentile(sorted_values: list[float], share: float) -> float:
@@ -205,7 +213,7 @@ def beside(
             if background is own_load(scenario):
                 continue
             for part in in_steps(background):
-                running.append(_begin(client, part, port, seconds))
+                running.append(_begin(client, scenario, part, port, seconds))
                 if part.kind in ("idle", "slow"):
                     held.append((held[-1][0] + part.connections, memory()))
         yield held
@@ -223,16 +231,20 @@ def beside(
                 process.stdout.close()
 
 
-def _begin(client: Client, background: Background, port: int, seconds: int) -> subprocess.Popen[str]:
+def _begin(
+    client: Client, scenario: Scenario, background: Background, port: int, seconds: int
+) -> subprocess.Popen[str]:
     """Returns when its connections are open."""
-    probe, where = str(client.probe), ["--port", str(port), "--connections", str(background.connections)]
+    where = ["--port", str(port), "--connections", str(background.connections)]
     if background.kind == "idle":
-        command = [probe, "hold", *where, "--from", "127.2.0.1", "--addresses", "16", "--path", background.path]
+        command = [*probe(client, "hold", scenario), *where, "--from", "127.2.0.1", "--addresses", "16"]
+        command += ["--path", background.path]
     elif background.kind == "slow":
         command = [sys.executable, str(HERE.parent / "attacker.py"), "slow_header", str(port)]
         command += [str(background.connections)]
     else:
-        command = [probe, "closed", *where, "--path", background.path, "--seconds", str(seconds + PATIENCE_SECONDS)]
+        command = [*probe(client, "closed", scenario), *where, "--path", background.path]
+        command += ["--seconds", str(seconds + PATIENCE_SECONDS)]
     process = subprocess.Popen(
         client.pinned(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 FORMAT = 1
-BASELINES = ("event_loop", "nginx", "go", "node")
+BASELINES = ("event_loop", "nginx", "go", "node", "limit")
 
 FIGURES: dict[str, Callable[[dict[str, Any]], float | None]] = {
     "requests_per_s": lambda one: one["requests_per_s"],

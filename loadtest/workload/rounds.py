@@ -16,7 +16,7 @@ from . import clients, result
 from .configuration import Configuration
 from .scenario import Scenario
 
-PEERS = ("nginx", "go", "node")
+PEERS = ("nginx", "go", "node", "limit")
 
 
 @dataclass
@@ -97,6 +97,9 @@ def run_all(plan: Plan, found: dict[str, Any]) -> None:
 
 def serves(plan: Plan, scenario: Scenario, name: str) -> bool:
     """A peer that lacks a route is left out of the scenario. A background that does nothing would be no background."""
+    if name == "limit" and not scenario.is_plain:  # it says the same whatever is asked
+        print(f"{scenario.name}: limit serves nothing but /plaintext: left out", file=sys.stderr)
+        return False
     asked = [("GET", one.path) for one in scenario.background]
     if name in PEERS:
         asked += [(route.method, route.path) for route in scenario.routes]
@@ -104,7 +107,7 @@ def serves(plan: Plan, scenario: Scenario, name: str) -> bool:
         return True
     server = start(plan, name)
     try:
-        statuses = {path: ask(server.port, method, path)[0] for method, path in asked}
+        statuses = {path: ask(server.port, method, path, scenario.host)[0] for method, path in asked}
     finally:
         server.stop()
     for path, status in statuses.items():
@@ -119,7 +122,10 @@ def serves(plan: Plan, scenario: Scenario, name: str) -> bool:
 def start(plan: Plan, name: str) -> servers.Server:
     spindles: dict[str, Any] = {"config": plan.own.path, "sets": plan.own.sets} if plan.own else {}
     cpus = ",".join(map(str, plan.server_cpus))
-    started = servers.start(name, plan.spindle, plan.folder, workers=len(plan.server_cpus), cpus=cpus, **spindles)
+    workers = len(plan.server_cpus)
+    started = servers.start(
+        name, plan.spindle, plan.folder, workers=workers, cpus=cpus, limit=plan.client.limit, **spindles
+    )
     if started is None:
         raise clients.Failed(f"{name} is not installed")
     return started
@@ -157,11 +163,12 @@ def measure(plan: Plan, scenario: Scenario, name: str) -> dict[str, Any]:
     return found
 
 
-def ask(port: int, method: str, path: str) -> tuple[int, bytes]:
+def ask(port: int, method: str, path: str, host: str = "") -> tuple[int, bytes]:
     """-> status, 0 if there is no answer; body."""
     try:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=clients.PATIENCE_SECONDS)
-        connection.request(method, path, headers={"Accept": "application/json"})
+        named = {"Host": host} if host else {}
+        connection.request(method, path, headers={"Accept": "application/json", **named})
         reply = connection.getresponse()
         body = reply.read()
         connection.close()

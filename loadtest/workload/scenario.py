@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 KINDS = ("cpu", "block", "idle", "slow")
+TURN_MAX = 1000  # requests that load generators are told of
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")  # HEAD: wrk would wait for the body
 
 
@@ -38,6 +39,7 @@ class Scenario:
     name: str
     file: str
     title: str
+    host: str = ""  # that requests name; empty: the address
     connections: int = 64
     pipelining: int = 1
     rate_per_s: int | None = None
@@ -51,12 +53,33 @@ class Scenario:
         return self.rate_per_s is not None
 
     @property
+    def turn(self) -> list[Route]:
+        """What is asked for one after the other: routes by their weights, spread evenly."""
+        total = sum(route.weight for route in self.routes)
+        owed = [0] * len(self.routes)
+        made = []
+        for _ in range(total):
+            owed = [credit + route.weight for credit, route in zip(owed, self.routes, strict=True)]
+            most = owed.index(max(owed))
+            owed[most] -= total
+            made.append(self.routes[most])
+        return made
+
+    @property
+    def is_plain(self) -> bool:
+        """A server that knows nothing but /plaintext could answer it."""
+        works = any(one.kind in ("cpu", "block") for one in self.background)
+        asked = {(route.method, route.path, route.body_bytes) for route in self.routes}
+        return not works and not self.new_connection and asked == {("GET", "/plaintext", 0)}
+
+    @property
     def connections_max(self) -> int:
         """At once, as the server sees them."""
         return self.connections + sum(one.connections for one in self.background)
 
     def settings(self, duration_s: int) -> dict[str, Any]:
         return {
+            "host": self.host,
             "connections": self.connections,
             "pipelining": self.pipelining,
             "rate_per_s": self.rate_per_s,
@@ -135,8 +158,10 @@ def _check(path: Path, made: Scenario) -> None:
         (made.connections > 0, "connections must be at least 1"),
         (made.pipelining > 0, "pipelining must be at least 1"),
         (made.rate_per_s != 0, "rate_per_s must be at least 1; leave it out for a closed loop"),
+        (all("!" <= letter <= "~" for letter in made.host), "host is a name without spaces, as a client sends it"),
         (made.duration_s != 0, "duration_s must be at least 1"),
         (any(route.weight for route in made.routes), "a route must have a weight above 0"),
+        (sum(route.weight for route in made.routes) <= TURN_MAX, f"weights together may be {TURN_MAX} at most"),
         (all(route.path.startswith("/") for route in made.routes), 'paths begin with "/"'),
     ]
     if made.is_open_loop:

@@ -1,37 +1,24 @@
 -- SPDX-License-Identifier: Apache-2.0
 --
--- What wrk sends and says for clients.py: arguments are PIPELINING NEW_CONNECTION(0|1), then for each route
--- WEIGHT METHOD BODY_BYTES PATH. Routes take turns by their weights, spread evenly.
+-- What wrk sends and says for clients.py: arguments are PIPELINING NEW_CONNECTION(0|1) HOST (empty: the address), then
+-- METHOD BODY_BYTES PATH of each request, which take turns.
 
 local requests = {}
 local at = 0
 
 function init(args)
-    local pipelining, new_connection = tonumber(args[1]), args[2] == "1"
-    local routes, total = {}, 0
-    for i = 3, #args, 4 do
-        local headers, body = {}, nil
-        if new_connection then headers["Connection"] = "close" end
-        if tonumber(args[i + 2]) > 0 then body = string.rep("x", tonumber(args[i + 2])) end
-        local route = { weight = tonumber(args[i]), credit = 0 }
-        route.bytes = wrk.format(args[i + 1], args[i + 3], headers, body)
-        total = total + route.weight
-        routes[#routes + 1] = route
-    end
-    -- One turn of all weights: each step goes to the route that is owed most.
+    local pipelining, new_connection, host = tonumber(args[1]), args[2] == "1", args[3]
     local turn = {}
-    for _ = 1, total do
-        local best = nil
-        for _, route in ipairs(routes) do
-            route.credit = route.credit + route.weight
-            if best == nil or route.credit > best.credit then best = route end
-        end
-        best.credit = best.credit - total
-        turn[#turn + 1] = best.bytes
+    for i = 4, #args, 3 do
+        local headers, body = {}, nil
+        if host ~= "" then headers["Host"] = host end
+        if new_connection then headers["Connection"] = "close" end
+        if tonumber(args[i + 1]) > 0 then body = string.rep("x", tonumber(args[i + 1])) end
+        turn[#turn + 1] = wrk.format(args[i], args[i + 2], headers, body)
     end
-    for i = 1, total do
+    for i = 1, #turn do
         local batch = {}
-        for k = 0, pipelining - 1 do batch[#batch + 1] = turn[(i - 1 + k) % total + 1] end
+        for k = 0, pipelining - 1 do batch[#batch + 1] = turn[(i - 1 + k) % #turn + 1] end
         requests[i] = table.concat(batch)
     end
 end

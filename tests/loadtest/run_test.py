@@ -52,6 +52,18 @@ handler = "json"
 """
 
 
+SITE = """
+[[site]]
+hosts = ["the.site"]
+[[site.route]]
+path = "/plaintext"
+handler = "plaintext"
+[[site.route]]
+path = "/json"
+handler = "json"
+"""
+
+
 class Running(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -97,6 +109,21 @@ class Running(unittest.TestCase):
         p99 = {one["name"]: one["summary"]["p99_ms"]["median"] for one in at_a_rate["servers"]}
         self.assertGreater(p99["event_loop"], 250, "a frozen loop does not show")
         self.assertTrue((self.folder / "out/report.html").read_text().lower().startswith("<!doctype html>"))
+
+    def test_a_site_is_asked_by_its_name_and_the_limit_where_it_can(self):
+        config = self.folder / "mine.toml"
+        config.write_text(SITE)
+        named = CLOSED.replace("connections", 'host = "the.site"\nconnections')
+        at_a_rate = named.replace("connections", "rate_per_s = 100\nconnections") + IDLE.format(3)
+        plain = CLOSED.partition("[[route]]\npath = \"/json")[0].replace("connections", 'host = "the.site"\nconnections')
+        extra = ("--rounds", "1", "--seconds", "1", "--config", str(config), "--peers", "limit")
+        told = self.run_it(named, at_a_rate, plain, extra=extra)
+        self.assertEqual(told.returncode, 0, told.stderr)
+        measured = [[one["name"] for one in entry["servers"]] for entry in self.result()["scenarios"]]
+        self.assertEqual(measured, [["event_loop", "fiber"]] * 2 + [["event_loop", "fiber", "limit"]])
+        for entry in self.result()["scenarios"]:
+            for server in entry["servers"]:
+                self.assertEqual(sum(server["rounds"][0]["errors"].values()), 0)
 
     def test_bodies_are_sent_at_a_fixed_rate(self):
         told = self.run_it(UPLOADS)

@@ -36,6 +36,15 @@ class Scenarios(unittest.TestCase):
         self.assertEqual(found.routes, (scenario.Route("/plaintext"),))
         self.assertFalse(found.is_open_loop)
 
+    def test_routes_take_turns_by_their_weights_spread_evenly(self):
+        found = load('title = "t"\n' + ROUTE + 'weight = 3\n[[route]]\npath = "/json"\n')
+        self.assertEqual([one.path for one in found.turn], ["/plaintext", "/plaintext", "/json", "/plaintext"])
+        self.assert_mistake('title = "t"\n' + ROUTE + "weight = 1001\n", "weights together may be 1000 at most")
+
+    def test_a_host_is_one_word(self):
+        self.assertEqual(load('title = "t"\nhost = "example.com:80"\n' + ROUTE).host, "example.com:80")
+        self.assert_mistake('title = "t"\nhost = "a b"\n' + ROUTE, "host is a name without spaces")
+
     def test_a_wrong_key_is_told_with_the_nearest_right_one(self):
         self.assert_mistake('title = "t"\nconections = 3\n' + ROUTE, "conections", "did you mean connections?")
         self.assert_mistake('title = "t"\n' + ROUTE + "wight = 3\n", "[[route]]", "did you mean weight?")
