@@ -2,6 +2,7 @@
 """Worker processes of the event loop: all serve, a dead one is reported and replaced."""
 
 import os
+import re
 import signal
 import time
 
@@ -10,6 +11,7 @@ from harness import check
 from harness.client import request
 from harness.configuration import configuration
 from harness.registry import behaviour
+from harness.server import eventually
 
 OWN = configuration({"log.access": False})
 
@@ -72,6 +74,40 @@ def the_other_worker_serves_on_while_one_dies(t):
         process_id(t.identity(connections[survivor])), survivor, "the process of a kept connection"
     )
     serving_processes(t, lambda ids: len(ids - {victim}) >= 2)  # its end is checked with the rest
+
+
+@behaviour(applies=several_processes, compare=False, own_server=True)
+def who_comes_while_no_worker_lives_is_served_by_those_to_come(t):
+    """The supervisor keeps the listening sockets, and what waits in them."""
+    server = t.start(OWN)
+    _, *victims = server.process_ids()
+    for victim in victims:
+        os.kill(victim, signal.SIGKILL)
+    eventually(lambda: all(is_zombie(pid) for pid in victims), t.limit(5), "both are dead")
+    waiting = [t.connect(limit=10) for _ in range(30)]
+    for connection in waiting:
+        connection.send(request("GET", "/plaintext"))
+    for connection in waiting:
+        check.equal(connection.read_reply().body, b"Hello, World!")
+
+
+@behaviour(applies=several_processes, compare=False, own_server=True)
+def a_worker_that_dies_again_and_again_is_waited_for_twice_as_long_each_time(t):
+    server = t.start(OWN)
+    _, survivor, victim = server.process_ids()
+    told = []
+    for _ in range(3):
+        os.kill(victim, signal.SIGKILL)
+        lines = server.wait_for_line(rf"process {victim}\) was ended by signal 9 .* starts in \d+ ms", "err")
+        told += [int(re.search(r"starts in (\d+) ms", line)[1]) for line in lines if f"process {victim})" in line]
+        eventually(lambda: new_worker(server, survivor) not in (None, victim), t.limit(10), "another one lives")
+        victim = new_worker(server, survivor)
+        check.status(t.get("/plaintext"), 200)
+    check.equal(told, [100, 200, 400], "ms until another one starts")
+
+
+def new_worker(server, other: int) -> int | None:
+    return next((pid for pid in server.process_ids()[1:] if pid != other and not is_zombie(pid)), None)
 
 
 @behaviour(applies=several_processes, compare=False, own_server=True)
