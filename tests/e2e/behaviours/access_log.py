@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -334,6 +335,34 @@ def a_dead_pipe_stops_no_answer_and_who_reads_it_next_gets_the_lines_that_were_k
             assert JSON_FIELDS <= set(json.loads(line)), line
     finally:
         os.close(reader)
+
+
+@behaviour(own_server=True, compare=False)
+def a_pipe_that_nobody_empties_stops_no_answer_and_tears_no_line(t):
+    path = t.bench.folder / f"full_pipe_{t.variant.backend}_{t.variant.workers}"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        t.start(configuration({"log.access_path": str(path), "log.format": "json"}))
+        lose_lines(t)
+        got = b""
+        while b"\n" not in got[1 << 16 :]:
+            assert select.select([reader], [], [], t.limit(10))[0], f"no more than {len(got)} bytes come"
+            got += os.read(reader, 1 << 16)
+        whole, _, _ = got.rpartition(b"\n")
+        for line in whole.splitlines():
+            assert JSON_FIELDS <= set(json.loads(line)), line
+    finally:
+        os.close(reader)
+
+
+@behaviour(own_server=True)
+def it_goes_to_stderr_when_told_so(t):
+    server = t.start(configuration({"log.access_path": "stderr"}))
+    check.status(t.get("/plaintext?mark=stderr"), 200)
+    line = server.wait_for_line("mark=stderr", "err")[0]
+    assert COMBINED.fullmatch(line), line
+    assert not any("mark=stderr" in line for line in server.lines("out")), "a line on stdout too"
 
 
 def open_files(server) -> set[str]:
