@@ -42,8 +42,7 @@ void Scheduler::run(const Service& service, Backend& backend) {
     while (machines.size() < processors_.size()) {
         machines.push_back(reserve_machine());
         if (machines.back() != nullptr) continue;
-        machines.pop_back();
-        end_machines(machines);
+        end_machines();
         throw std::system_error(EAGAIN, std::generic_category(), "a machine for each processor");
     }
     for (std::size_t i = 0; i < processors_.size(); ++i) machines[i]->assign(processors_[i].get());
@@ -51,9 +50,10 @@ void Scheduler::run(const Service& service, Backend& backend) {
     for (auto& machine : machines_) machine->join();
 }
 
-// That wait for their first processor; the first one has no thread of its own.
-void Scheduler::end_machines(const std::vector<Machine*>& machines) {
-    for (Machine* machine : machines) {
+// Which all wait for their first processor.
+void Scheduler::end_machines() {
+    for (const auto& machine : machines_) {
+        if (machine->stack != nullptr) slabs_.give(std::exchange(machine->stack, nullptr));
         machine->assign(nullptr);
         machine->join();
     }

@@ -106,7 +106,7 @@ class Scheduler {
     Fiber* found(Processor& mine, Fiber* fiber) noexcept;
     void wake_all() noexcept;
     [[nodiscard]] Machine* idle_or_new_machine() noexcept;
-    static void end_machines(const std::vector<Machine*>& machines);
+    void end_machines();
 
     FlowRegistry flows_;
     StackSlabs slabs_;

@@ -88,7 +88,7 @@ class OneScenario(unittest.TestCase):
 
     def test_few_rounds_are_a_doubt(self):
         found = judged(server("event_loop", cpu=7, spread=(1,)), server("fiber", cpu=8, spread=(1,)))
-        self.assertIn("fewer than 3 rounds", " ".join(found["reasons"]))
+        self.assertIn("fewer than 5 rounds", " ".join(found["reasons"]))
 
 
 class AllScenarios(unittest.TestCase):

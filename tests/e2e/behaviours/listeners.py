@@ -109,7 +109,7 @@ def ipv6(server) -> Address:
     return Address(f"http://[::1]:{server.address.port}")
 
 
-@behaviour(own_server=True)
+@behaviour(own_server=True, compare=False)
 def ipv6_alone_leaves_the_port_of_ipv4_to_others(t):
     # The kernel picked a port that is free for IPv6: another program may have it for IPv4 by chance, not
     # on five different ports.

@@ -114,7 +114,7 @@ def allocations_that_fail_cost_no_more_than_their_requests(t):
             tries(t, kind)
     failing.one_in(0)
     assert t.server.running, "the server ended"
-    assert failing.failed > 100, f"only {failing.failed} allocations failed"
+    assert failing.failed > 50, f"only {failing.failed} allocations failed"
     check.equal(total(t)["restarts"], 0, "workers that died")
     expect_all_served(t)
 
@@ -214,7 +214,7 @@ def a_crowd_beyond_a_limit_of_memory_is_served_or_shed(t):
     for data in {data: None for data in MIXED}:
         connection = t.connect()
         connection.send(data)
-        check.status(connection.read_reply(), 200)
+        check.status(connection.read_reply(), 200, 503)  # what others freed may lie in pieces that are too small
 
 
 def limit_memory(t, spare: int) -> None:
