@@ -21,6 +21,7 @@ namespace {
 constexpr const char* kUsage =
     "usage: spindle_probe measure [--host NAME] --port P [--rate N] [--connections N] [--seconds S] [--from ADDRESS]\n"
     "                     [--request METHOD PATH BODY_BYTES ...] [--log FILE] [--load PATH --load-connections N]\n"
+    "                     [--load-begin S] [--load-end S]\n"
     "       spindle_probe hold [--host NAME] --port P [--port P ...] --connections N [--path PATH] [--from ADDRESS]\n"
     "                     [--addresses N] [--unanswered]\n"
     "       spindle_probe closed [--host NAME] --port P --connections N [--path PATH] [--seconds S]\n"
@@ -83,6 +84,8 @@ void run_measure(Arguments arguments) {
         else if (name == "--log") options.log_path = arguments.text();
         else if (name == "--load") options.load_path = arguments.text();
         else if (name == "--load-connections") options.load_connections = arguments.number();
+        else if (name == "--load-begin") options.load_begin = arguments.number() * probe::kSecond;
+        else if (name == "--load-end") options.load_end = arguments.number() * probe::kSecond;
         else usage();
     }
     if (options.port == 0 || options.load_path.empty() != (options.load_connections == 0)) usage();

@@ -41,15 +41,22 @@ class Measurement {
     Measurement& operator=(const Measurement&) = delete;
 
     void run() {
-        const Nanoseconds load_start = now();
-        for (Flow& load : loads_) send(load, load_request_);
-        start_ = load_start + (loads_.empty() ? 0 : options_.lead);
+        const Nanoseconds ready = now();
+        start_ = ready + (loads_.empty() || options_.load_begin ? 0 : options_.lead);
         const Nanoseconds end = start_ + options_.duration;
+        const Nanoseconds load_begin = options_.load_begin ? start_ + *options_.load_begin : ready;
+        load_end_ = options_.load_end ? std::min(start_ + *options_.load_end, end) : end;
+        bool load_waits = !loads_.empty();
         for (Nanoseconds time = now(); time < end; time = now()) {
+            if (load_waits && time >= load_begin) {
+                for (Flow& load : loads_) send(load, load_request_);
+                load_waits = false;
+            }
             send_due(time);
-            take_answers(std::min(due_at(next_), end) - time);
+            const Nanoseconds next = std::min(due_at(next_), end);
+            take_answers((load_waits ? std::min(next, load_begin) : next) - time);
         }
-        report(end, end - load_start);
+        report(end, load_end_ - load_begin);
     }
 
   private:
@@ -146,6 +153,7 @@ class Measurement {
     }
 
     void load_answered(Flow& flow, int status) {
+        if (now() >= load_end_) return;
         if (status == kOk) ++load_done_;
         else ++load_refused_;
         send(flow, load_request_);
@@ -163,8 +171,9 @@ class Measurement {
                     milliseconds(percentile(latency_, 0.99)), milliseconds(percentile(latency_, 1)));
         std::printf("requests %zu\nunanswered %zu\nfailed %zu\n", latency_.size(), latency_.size() - answered, failed_);
         std::printf("late_p99 %.4f\n", milliseconds(percentile(lateness_, 0.99)));
-        std::printf("load_done %zu\nload_refused %zu\nload_per_s %.3f\n", load_done_, load_refused_,
-                    static_cast<double>(load_done_) * 1e9 / static_cast<double>(load_duration));
+        const double per_s =
+            load_duration > 0 ? static_cast<double>(load_done_) * 1e9 / static_cast<double>(load_duration) : 0;
+        std::printf("load_done %zu\nload_refused %zu\nload_per_s %.3f\n", load_done_, load_refused_, per_s);
     }
 
     static constexpr timespec kNow{};
@@ -175,6 +184,7 @@ class Measurement {
     std::vector<Flow> probes_;
     std::vector<Flow> loads_;
     Nanoseconds start_ = 0;
+    Nanoseconds load_end_ = 0;
     std::uint64_t next_ = 0;             ///< the first request that is not due yet
     std::vector<Nanoseconds> latency_;   ///< of answers, from when they were due
     std::vector<Nanoseconds> lateness_;  ///< of this program itself: how long after they were due requests left

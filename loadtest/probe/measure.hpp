@@ -10,10 +10,12 @@
 // loop would have sent. h2load --rps is no such loop: it holds back what is due while a connection waits, and counts
 // from when it sends.
 //
-// The load keeps one request under way on each of its connections, and counts the answers.
+// The load keeps one request under way on each of its connections, all the time or for a part of it, and counts the
+// answers.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,9 +32,11 @@ struct MeasureOptions {
     Nanoseconds duration = 5 * kSecond;
     std::vector<std::string> requests{request_for("/plaintext")};  ///< sent in turn
     std::string log_path;            ///< a file with a line a request, "due latency status" in us; empty: none
-    Nanoseconds lead = kSecond / 2;  ///< the load alone, before the probe begins
+    Nanoseconds lead = kSecond / 2;  ///< the load alone, before the probe begins, if it has no begin of its own
     std::string load_path;           ///< empty: no load
     unsigned load_connections = 0;
+    std::optional<Nanoseconds> load_begin;  ///< of the measurement; the load may also not come to it
+    std::optional<Nanoseconds> load_end;    ///< then it asks no more, and what is under way is answered and not counted
 };
 
 /// Runs and prints its figures to standard output, a "name value" a line; times are in milliseconds.

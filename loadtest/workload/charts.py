@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from .figures import Cell, count, items, numbers, objects, part, plain, share, shown, size, spread
+from .figures import Cell, count, items, line, number, numbers, objects, part, plain, share, shown, size, span, spread
 
 # A server has the same colour, dash and mark in every chart. Others follow.
 ORDER = ("event_loop", "fiber", "nginx", "go", "node", "limit")
@@ -45,7 +45,9 @@ def of_result(result: dict[str, Any]) -> list[Chart]:
 
 def of_scenario(scenario: dict[str, Any]) -> list[Chart]:
     servers = objects(scenario, "servers")
-    made = (kind(servers) for kind in (throughput, latency, distribution, timeline, cpu, memory, connections))
+    beside = objects(part(scenario, "settings"), "background")
+    made = [kind(servers) for kind in (throughput, latency, distribution)]
+    made += [timeline(servers, beside), *(kind(servers) for kind in (cpu, memory, connections))]
     return [chart for chart in made if chart.series]
 
 
@@ -185,22 +187,43 @@ def over_rounds(found: list[float]) -> Cell:
     return spread({"median": statistics.median(found), "low": min(found), "high": max(found)})
 
 
-def timeline(servers: list[dict[str, Any]]) -> Chart:
+def timeline(servers: list[dict[str, Any]], beside: list[dict[str, Any]]) -> Chart:
+    """`beside`: the backgrounds; those that go on for a while are marked."""
+
     def points(one: dict[str, Any]) -> list[list[Any]]:
         return [[slot.get("second"), slot.get("p99_ms")] for slot in objects(one, "timeline")]
 
     series, found = over_x(servers, points)
+    spans = [made for one in beside if (made := marked(one, found[-1][0] if found else 0))]
+    during = [(one["begin"], one["end"], f", beside {one['name']}") for one in spans]
+    said = "".join(f" Shaded: beside {one['name']}, {one['when']}." for one in spans)
+    rows = [
+        [
+            Cell(f"{second:g} s" + "".join(text for begin, end, text in during if begin <= second < end)),
+            *(over_rounds(column) for column in columns),
+        ]
+        for second, columns in found
+    ]
     return Chart(
         "timeline",
         "lines",
         "p99 while it ran, ms",
-        "Line: median of the rounds. Band: lowest to highest round.",
+        f"Line: median of the rounds. Band: lowest to highest round.{said}",
         "ms",
         series,
         ["second", *(str(one["name"]) for one in series)],
-        [[Cell(f"{second:g} s"), *(over_rounds(column) for column in columns)] for second, columns in found],
-        {"x": "seconds"},
+        rows,
+        {"x": "seconds", "spans": spans},
     )
+
+
+def marked(background: dict[str, Any], last: float) -> dict[str, Any] | None:
+    """The part of the time axis, which ends with `last`, where it goes on; None if that is all of it."""
+    if not span(background):
+        return None
+    begin, end = (number(background.get(key)) for key in ("begin_s", "end_s"))
+    name = f"{shown(background.get('connections'), count)} × {line(background.get('kind'))}"
+    return {"name": name, "when": span(background), "begin": begin or 0.0, "end": last + 1 if end is None else end}
 
 
 def connections(servers: list[dict[str, Any]]) -> Chart:

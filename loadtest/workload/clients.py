@@ -20,7 +20,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from .scenario import Background, Scenario
+from .scenario import HEAVY, Background, Scenario
 
 HERE = Path(__file__).resolve().parent
 SHARES = (0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9999, 0.99999)
@@ -127,8 +127,10 @@ def _at_a_rate(client: Client, scenario: Scenario, port: int, seconds: int) -> d
         command += ["--connections", str(scenario.connections), "--seconds", str(seconds), "--log", log.name]
         for route in scenario.turn:
             command += ["--request", route.method, route.path, str(route.body_bytes)]
-        if load := own_load(scenario):
+        if load := scenario.own_load:
             command += ["--load", load.path, "--load-connections", str(load.connections)]
+            for option, at in (("--load-begin", load.begin_s), ("--load-end", load.end_s)):
+                command += [option, str(at)] if at is not None else []
         output, used = _run(client, command, seconds)
         requests = [tuple(map(float, line.split())) for line in log]
     said = dict(line.split() for line in output.splitlines())
@@ -187,12 +189,6 @@ def timeline(requests: list[tuple[float, ...]]) -> list[dict[str, float]]:
 # ---- beside the measurement
 
 
-def own_load(scenario: Scenario) -> Background | None:
-    """What the probe itself does beside asking: it opens its connections before a server is busy."""
-    heavy = (one for one in scenario.background if one.kind in ("cpu", "block"))
-    return next(heavy, None) if scenario.is_open_loop else None
-
-
 def in_steps(background: Background) -> list[Background]:
     """Idle connections are opened a part after the other: what each part costs is measured."""
     if background.kind != "idle":
@@ -210,7 +206,7 @@ def beside(
     held = [(0, memory())]
     try:
         for background in scenario.background:
-            if background is own_load(scenario):
+            if background is scenario.own_load:
                 continue
             for part in in_steps(background):
                 running.append(_begin(client, scenario, part, port, seconds))
@@ -253,7 +249,7 @@ def _begin(
         process.kill()
         process.wait()
         raise Failed(f"the background load could not be opened: {' '.join(command)}")
-    if background.kind in ("cpu", "block"):
+    if background.kind in HEAVY:
         process.stdin.write("\n")
         process.stdin.flush()
     return process

@@ -93,6 +93,12 @@ def spread(summary: Any, form: Any = plain) -> Cell:
     return Cell(text, f"{form(low)}–{form(high)}")
 
 
+def span(background: dict[str, Any]) -> str:
+    """Between which seconds of the measurement it goes on; empty if all the time."""
+    ends = (("from", number(background.get("begin_s"))), ("to", number(background.get("end_s"))))
+    return " ".join(f"{word} {count(at)} s" for word, at in ends if at is not None)
+
+
 def share(value: float) -> str:
     """A share of requests as its percentile: 0.999 is 99.9 %."""
     return f"{value * 100:.6f}".rstrip("0").rstrip(".") + " %"

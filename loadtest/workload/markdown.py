@@ -55,9 +55,15 @@ def scenario(result: dict[str, Any], one: dict[str, Any]) -> list[str]:
     lines += ["### Ratios", "", *table(*summary.ratios(one))]
     for chart in charts.of_scenario(one):
         if chart.name in ("distribution", "timeline", "connections"):
-            lines += [f"### {escape(chart.title)}", "", *table(chart.header, chart.rows)]
+            lines += [f"### {escape(chart.title)}", ""]
+            lines += [line for one in chart.options.get("spans", ()) for line in (beside(one), "")]
+            lines += table(chart.header, chart.rows)
     lines += ["### Commands", "", *code(summary.commands(one))]
     return lines
+
+
+def beside(span: dict[str, Any]) -> str:
+    return escape(f"Beside {span['name']} {span['when']}.")
 
 
 def table(header: list[str], rows: list[list[Cell]]) -> list[str]:

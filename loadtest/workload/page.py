@@ -148,7 +148,8 @@ def figure(chart: Chart, number: int) -> ET.Element:
 def spoken(chart: Chart) -> str:
     """What the chart says, for who cannot see it; the table is next."""
     if chart.kind == "lines":
-        return f"{chart.title}: {', '.join(str(one['name']) for one in chart.series)}. The table has the figures."
+        said = "".join(f" Beside {one['name']} {one['when']}." for one in chart.options.get("spans", ()))
+        return f"{chart.title}: {', '.join(str(one['name']) for one in chart.series)}.{said} The table has the figures."
     return f"{chart.title}: " + "; ".join(f"{row[0].text} {row[1].text}" for row in chart.rows)
 
 

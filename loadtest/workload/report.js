@@ -168,6 +168,7 @@
     return {
       type: "line",
       data: { datasets },
+      plugins: [shade(spec.spans || [])],
       options: {
         interaction: { mode: "nearest", axis: "x", intersect: false },
         scales: {
@@ -187,6 +188,25 @@
       },
     };
   }
+
+  // What went on beside it, from when to when, behind the lines.
+  const shade = (spans) => ({
+    id: "spans",
+    beforeDatasetsDraw({ ctx, chartArea, scales }) {
+      const within = (second) => Math.min(Math.max(scales.x.getPixelForValue(second), chartArea.left), chartArea.right);
+      for (const one of spans) {
+        const [left, right] = [within(one.begin), within(one.end)];
+        ctx.save();
+        ctx.fillStyle = pale(colour("quiet"), 0.15);
+        ctx.fillRect(left, chartArea.top, right - left, chartArea.bottom - chartArea.top);
+        ctx.fillStyle = colour("quiet");
+        ctx.font = `12px ${Chart.defaults.font.family}`;
+        ctx.textBaseline = "top";
+        ctx.fillText(one.name, left + 6, chartArea.top + 6, Math.max(right - left - 12, 1));
+        ctx.restore();
+      }
+    },
+  });
 
   const band = (one, at, fill) => ({
     data: one.points.map((p) => ({ x: p[0], y: p[at] })),

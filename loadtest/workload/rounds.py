@@ -14,7 +14,7 @@ import servers
 
 from . import clients, result
 from .configuration import Configuration
-from .scenario import Scenario
+from .scenario import HEAVY, Scenario
 
 PEERS = ("nginx", "go", "node", "limit")
 
@@ -148,7 +148,7 @@ def measure(plan: Plan, scenario: Scenario, name: str) -> dict[str, Any]:
         if not scenario.is_open_loop and share > clients.BUSY_SHARE:
             found["client_limited"] = False  # the server was at its limit too
         # The work beside it is on the same account: then a request's own share is not known.
-        known = not any(one.kind in ("cpu", "block") for one in scenario.background)
+        known = not any(one.kind in HEAVY for one in scenario.background)
         each_us = used * 1e6 / found["requests"] if known else None
         found["cpu_us_per_request"] = each_us
         found["user_us_per_request"] = each_us and each_us * user / max(user + system, 1e-9)

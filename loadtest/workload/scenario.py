@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 KINDS = ("cpu", "block", "idle", "slow")
+HEAVY = ("cpu", "block")
 TURN_MAX = 1000  # requests that load generators are told of
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")  # HEAD: wrk would wait for the body
 
@@ -32,6 +33,16 @@ class Background:
     kind: str
     connections: int
     path: str = "/plaintext"
+    begin_s: int | None = None  # of the measurement; None: it goes on before that begins
+    end_s: int | None = None  # None: it goes on until that ends
+
+    @property
+    def is_for_a_while(self) -> bool:
+        return self.begin_s is not None or self.end_s is not None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return {key: value for key, value in vars(self).items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -68,9 +79,15 @@ class Scenario:
     @property
     def is_plain(self) -> bool:
         """A server that knows nothing but /plaintext could answer it."""
-        works = any(one.kind in ("cpu", "block") for one in self.background)
+        works = any(one.kind in HEAVY for one in self.background)
         asked = {(route.method, route.path, route.body_bytes) for route in self.routes}
         return not works and not self.new_connection and asked == {("GET", "/plaintext", 0)}
+
+    @property
+    def own_load(self) -> Background | None:
+        """What spindle_probe itself does beside asking: it opens its connections before a server is busy."""
+        heavy = (one for one in self.background if one.kind in HEAVY)
+        return next(heavy, None) if self.is_open_loop else None
 
     @property
     def connections_max(self) -> int:
@@ -86,7 +103,7 @@ class Scenario:
             "duration_s": duration_s,
             "new_connection": self.new_connection,
             "routes": [vars(route) for route in self.routes],
-            "background": [vars(one) for one in self.background],
+            "background": [one.settings for one in self.background],
         }
 
 
@@ -171,9 +188,25 @@ def _check(path: Path, made: Scenario) -> None:
     rules += [_one_of(METHODS, "[[route]]: there is no method", route.method) for route in made.routes]
     for one in made.background:
         rules.append(_one_of(KINDS, "[[background]]: there is no kind", one.kind))
-        named = one.kind not in ("cpu", "block") or one.path.startswith("/") and one.path != "/plaintext"
+        named = one.kind not in HEAVY or one.path.startswith("/") and one.path != "/plaintext"
         rules.append((named, f"a background of kind {one.kind} needs the path of a handler that does that"))
         rules.append((one.connections > 0, "background connections must be at least 1"))
+        if one.is_for_a_while:
+            rules += _rules_of_a_while(made, one)
     for holds, rule in rules:
         if not holds:
             raise Mistake(f"{path}: {rule}")
+
+
+def _rules_of_a_while(made: Scenario, one: Background) -> list[tuple[bool, str]]:
+    begin, end, duration = one.begin_s or 0, one.end_s, made.duration_s
+    which = f"[[background]]: begin_s and end_s are for the first of kind {' or '.join(HEAVY)}, beside a fixed rate"
+    return [
+        (one is made.own_load, which),
+        (duration is not None, "[[background]]: begin_s and end_s need the scenario's own duration_s"),
+        (end is None or begin < end, f"[[background]]: begin_s must be before end_s, {begin} is not before {end}"),
+        (
+            duration is None or max(begin + 1, end or 0) <= duration,
+            f"[[background]]: begin_s and end_s must lie within duration_s, which is {duration}",
+        ),
+    ]

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from .charts import LIMITED, PERCENTILES, label, limited_rounds
-from .figures import MISSING, Cell, count, items, line, number, objects, part, shown, size, spread
+from .figures import MISSING, Cell, count, items, line, number, objects, part, shown, size, span, spread
 
 Rows = list[list[Cell]]
 
@@ -108,7 +108,10 @@ def routes(scenario: dict[str, Any]) -> list[str]:
         )
     for one in objects(part(scenario, "settings"), "background"):
         path = f" on {line(one.get('path'))}" if one.get("path") else ""
-        said.append(f"beside it: {shown(one.get('connections'), count)} × {line(one.get('kind'))}{path}")
+        while_it_goes_on = f", {span(one)}" if span(one) else ""
+        said.append(
+            f"beside it: {shown(one.get('connections'), count)} × {line(one.get('kind'))}{path}{while_it_goes_on}"
+        )
     return said
 
 

@@ -132,7 +132,7 @@ def hog() -> dict[str, Any]:
         wide("go", 1999, 254, None, rss_mib=24, timed=True),
         wide("node", 1990, 315, None, rss_mib=140, timed=True, errors=2),
         rate_per_s=2000,
-        background=[{"kind": "cpu", "connections": 16, "path": "/cpu?us=20000"}],
+        background=[{"kind": "cpu", "connections": 16, "path": "/cpu?us=20000", "begin_s": 1, "end_s": 4}],
     )
 
 

@@ -249,9 +249,29 @@ class ChartsTest(unittest.TestCase):
     def test_a_timeline_s_slot_has_the_rounds_that_measured_it(self) -> None:
         rounds = [{"timeline": [{"second": 0.0, "p99_ms": 1.0}, {"second": 0.5, "p99_ms": 3.0}]}, {"timeline": []}]
         rounds.append({"timeline": [{"second": 0.5, "p99_ms": 5.0}, {"second": 1.0, "p99_ms": None}]})
-        made = charts.timeline([{"name": "fiber", "rounds": rounds}])
+        made = charts.timeline([{"name": "fiber", "rounds": rounds}], [])
         self.assertEqual(made.rows[1][1].text, "4.00")
         self.assertEqual(made.series[0]["points"], [[0.0, 1.0, 1.0, 1.0], [0.5, 4.0, 3.0, 5.0]])
+
+    def test_a_timeline_marks_what_went_on_for_a_while_in_chart_table_and_text(self) -> None:
+        servers = [{"name": "fiber", "rounds": [{"timeline": [{"second": at / 2, "p99_ms": 1.0} for at in range(6)]}]}]
+        heavy = {"kind": "cpu", "connections": 4, "path": "/cpu"}
+        for keys, when, first, last in (
+            ({"begin_s": 1, "end_s": 2}, "from 1 s to 2 s", 1.0, 1.5),
+            ({"begin_s": 2}, "from 2 s", 2.0, 2.5),
+            ({"end_s": 1}, "to 1 s", 0.0, 0.5),
+        ):
+            made = charts.timeline(servers, [{"kind": "idle", "connections": 9}, heavy | keys])
+            (span,) = charts.data(made)["spans"]
+            self.assertEqual((span["name"], span["begin"]), ("4 × cpu", first))
+            self.assertGreater(span["end"], last)
+            self.assertIn(f"Shaded: beside 4 × cpu, {when}.", made.note)
+            within = [row[0].text for row in made.rows if "beside" in row[0].text]
+            self.assertEqual([within[0], within[-1]], [f"{at:g} s, beside 4 × cpu" for at in (first, last)])
+        self.assertEqual(charts.data(charts.timeline(servers, [heavy]))["spans"], [])
+        for text in (page(made_up.example()).text(), report.markdown.text(made_up.example())):
+            self.assertIn("16 × cpu on /cpu?us=20000, from 1 s to 4 s", text)
+            self.assertIn("2 s, beside 16 × cpu", text)
 
     def test_memory_is_drawn_against_the_connections_that_were_held(self) -> None:
         rounds = [{"memory": {"by_connections": [[0, 2**20], [1000, size * 2**20]]}} for size in (2, 3, 4)]

@@ -24,6 +24,7 @@ OPEN = (
     'title = "open"\nconnections = 2\nrate_per_s = 50\n[[route]]\npath = "/plaintext"\n'
     '[[background]]\nkind = "block"\npath = "/block?ms=300"\nconnections = 1\n'
 )
+FOR_A_WHILE = OPEN.replace("= 50\n", "= 100\nduration_s = 3\n") + "begin_s = 1\nend_s = 2\n"
 # Bodies that a socket does not take at once, behind a loop that stands still.
 UPLOAD = '[[route]]\nmethod = "POST"\npath = "/echo"\nbody_bytes = 300000\n'
 UPLOADS = OPEN.replace("rate_per_s = 50", "rate_per_s = 10").replace("[[background]]", UPLOAD + "[[background]]")
@@ -109,6 +110,20 @@ class Running(unittest.TestCase):
         p99 = {one["name"]: one["summary"]["p99_ms"]["median"] for one in at_a_rate["servers"]}
         self.assertGreater(p99["event_loop"], 250, "a frozen loop does not show")
         self.assertTrue((self.folder / "out/report.html").read_text().lower().startswith("<!doctype html>"))
+
+    def test_a_load_of_a_while_shows_while_it_goes_on_and_neither_before_nor_after(self):
+        told = self.run_it(FOR_A_WHILE)
+        self.assertEqual(told.returncode, 0, told.stderr)
+        (entry,) = self.result()["scenarios"]
+        self.assertEqual([entry["settings"]["background"][0][key] for key in ("begin_s", "end_s")], [1, 2])
+        (loop,) = (one["rounds"][0]["timeline"] for one in entry["servers"] if one["name"] == "event_loop")
+        within = [one["p99_ms"] for one in loop if 1 <= one["second"] < 2]
+        outside = [one["p99_ms"] for one in loop if one["second"] < 0.85 or one["second"] >= 2.5]  # its last is over
+        self.assertGreater(sorted(within)[len(within) // 2], 100, "a frozen loop does not show")
+        self.assertGreater(len(outside), 10)
+        self.assertLess(max(outside), 100, "the load goes on outside of its time")
+        page = (self.folder / "out/report.html").read_text()
+        self.assertIn("Shaded: beside 1 × block, from 1 s to 2 s.", page)
 
     def test_a_site_is_asked_by_its_name_and_the_limit_where_it_can(self):
         config = self.folder / "mine.toml"

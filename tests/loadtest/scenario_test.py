@@ -73,6 +73,30 @@ class Scenarios(unittest.TestCase):
     def test_a_background_that_would_do_nothing_is_told(self):
         self.assert_mistake('title = "t"\n' + ROUTE + '[[background]]\nkind = "cpu"\nconnections = 1\n', "needs the path")
 
+    def test_a_background_goes_on_for_a_while_where_it_can_begin_and_end_within(self):
+        heavy = '[[background]]\nkind = "cpu"\npath = "/cpu"\nconnections = 1\n'
+        timed = 'title = "t"\nrate_per_s = 10\nduration_s = 3\n' + ROUTE
+        found = load(timed + heavy + "begin_s = 1\nend_s = 3\n")
+        self.assertEqual(found.own_load, found.background[0])
+        (settings,) = found.settings(3)["background"]
+        self.assertEqual((settings["begin_s"], settings["end_s"]), (1, 3))
+        self.assertNotIn("begin_s", load(timed + heavy + "end_s = 1\n").settings(3)["background"][0])
+        for keys, *said in (
+            ("begin_s = 2\nend_s = 2\n", "begin_s must be before end_s", "2 is not before 2"),
+            ("end_s = 0\n", "begin_s must be before end_s"),
+            ("end_s = 4\n", "must lie within duration_s, which is 3"),
+            ("begin_s = 3\n", "must lie within duration_s, which is 3"),
+            ("begin_s = 1.5\n", "begin_s is a whole number"),
+            ("begins = 1\n", "did you mean begin_s?"),
+        ):
+            self.assert_mistake(timed + heavy + keys, "[[background]]", *said)
+        endless = timed.replace("duration_s = 3\n", "")
+        self.assert_mistake(endless + heavy + "end_s = 1\n", "need the scenario's own duration_s")
+        which = "for the first of kind cpu or block, beside a fixed rate"
+        self.assert_mistake(timed.replace("rate_per_s = 10\n", "") + heavy + "end_s = 1\n", which)
+        self.assert_mistake(timed + heavy + heavy.replace("cpu", "block") + "end_s = 1\n", which)
+        self.assert_mistake(timed + '[[background]]\nkind = "idle"\nconnections = 1\nbegin_s = 1\n', which)
+
     def test_a_fixed_rate_takes_what_can_be_sent_at_any_time(self):
         self.assert_mistake('title = "t"\nrate_per_s = 10\npipelining = 2\n' + ROUTE, "fixed rate")
         load('title = "t"\nrate_per_s = 10\n' + ROUTE + 'method = "POST"\nbody_bytes = 10\n')
