@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Draws the charts of report.html from the JSON that charts.py made, in the colours of the style sheet,
-// and copies the advised TOML. Without it, or without Chart.js, the tables stand open.
+// and copies the advised TOML. Without it the tables are folded in; without a Chart.js that works they stand open.
 "use strict";
 
 (() => {
@@ -286,14 +286,28 @@
     }
   }
 
+  function tablesAlone() {
+    document.documentElement.classList.remove("charted");
+    document.querySelectorAll("figure details").forEach((one) => { one.open = true; });
+  }
+
+  function drawOrTables() {
+    try {
+      draw();
+    } catch (error) {
+      console.error(error);
+      tablesAlone();
+    }
+  }
+
   copyButtons();
   if (typeof Chart === "undefined") {
-    document.querySelectorAll("figure details").forEach((one) => { one.open = true; });
+    tablesAlone();
     return;
   }
-  document.documentElement.classList.add("charted");
-  draw();
+  document.documentElement.classList.add("charted"); // canvases that are not shown have no size to be drawn in
+  drawOrTables();
   for (const query of [matchMedia("(prefers-color-scheme: dark)"), matchMedia("print"), phone]) {
-    query.addEventListener("change", draw);
+    query.addEventListener("change", drawOrTables);
   }
 })();
