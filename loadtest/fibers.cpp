@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What fibers cost: switching, a stack's life, what a parked one keeps; and under the scheduler, flows.hpp. Prints
-// a "name value" a line, for fibers.py, which puts Go's figures beside them.
+// What fibers cost: switching, a stack's life, what a parked one keeps; under the scheduler, flows.hpp; and what threads
+// cost instead, threads.hpp. Prints a "name value" a line, for fibers.py, which puts Go's figures beside them.
 //
 //     spindle_fibers [PARKED]
 #include <coroutine>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
-#include <fstream>
-#include <string>
 #include <vector>
 
 #include "loadtest/flows.hpp"
+#include "loadtest/memory.hpp"
 #include "loadtest/stopwatch.hpp"
+#include "loadtest/threads.hpp"
 #include "runtime/cycle_clock.hpp"
 #include "runtime/fiber/context.hpp"
 #include "runtime/fiber/fiber.hpp"
@@ -23,6 +22,7 @@
 namespace {
 
 using namespace spindle::runtime;
+using spindle::loadtest::memory_bytes;
 using spindle::loadtest::Stopwatch;
 
 constexpr std::size_t kStackSize = 256 * 1024;
@@ -32,21 +32,6 @@ constexpr std::size_t kLives = 2'000'000;
 constexpr std::size_t kParkedDefault = 1'000'000;
 
 void print(const char* name, double value) { std::printf("%s %.2f\n", name, value); }
-
-/// Private memory and page tables of this process, in bytes: a stack that is spread over address space
-/// costs both.
-double memory_bytes() {
-    double kibibytes = 0;
-    std::ifstream rollup("/proc/self/smaps_rollup");
-    for (std::string line; std::getline(rollup, line);) {
-        if (line.starts_with("Pss:")) kibibytes += std::strtod(line.c_str() + std::strlen("Pss:"), nullptr);
-    }
-    std::ifstream status("/proc/self/status");
-    for (std::string line; std::getline(status, line);) {
-        if (line.starts_with("VmPTE:")) kibibytes += std::strtod(line.c_str() + std::strlen("VmPTE:"), nullptr);
-    }
-    return kibibytes * 1024;
-}
 
 // ---------------------------------------------------------------- switching
 
@@ -194,6 +179,7 @@ int main(int count, char** words) {
     print("switch_many_ns", Circle(kManyFibers).measure(kSwitches));
     print("stack_life_ns", life());
     spindle::loadtest::measure_flows();
+    spindle::loadtest::measure_threads();
     parked_without_stack(parked);
     parked_with_stack(parked);
 }
