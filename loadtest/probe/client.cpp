@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -47,6 +48,13 @@ std::optional<std::string_view> field(std::string_view head, std::string_view na
     return std::nullopt;
 }
 
+bool says_close(std::string_view head) {
+    const auto connection = field(head, "\r\nConnection:");
+    return connection && std::ranges::equal(*connection, std::string_view("close"), {}, lower);
+}
+
+bool is_of_the_peer(int error) noexcept { return error == EPIPE || error == ECONNRESET; }
+
 std::string host = "127.0.0.1";
 
 std::size_t number(std::string_view text, int base) {
@@ -73,6 +81,12 @@ std::string request_for(std::string_view path, std::string_view method, std::siz
 
 Client::Client(Client&& other) noexcept
     : descriptor_(std::exchange(other.descriptor_, -1)),
+      port_(other.port_),
+      source_(other.source_),
+      is_non_blocking_(other.is_non_blocking_),
+      is_answered_(other.is_answered_),
+      closes_(other.closes_),
+      is_over_(other.is_over_),
       unsent_(std::move(other.unsent_)),
       status_(other.status_),
       chunks_follow_(other.chunks_follow_),
@@ -80,12 +94,16 @@ Client::Client(Client&& other) noexcept
       length_(other.length_),
       buffer_(other.buffer_) {}
 
-Client::~Client() {
-    if (descriptor_ >= 0) ::close(descriptor_);
+Client::~Client() { close(); }
+
+void Client::close() {
+    if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
 }
 
 void Client::connect(std::uint16_t port, std::uint32_t source) {
-    descriptor_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    port_ = port;
+    source_ = source;
+    descriptor_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | (is_non_blocking_ ? SOCK_NONBLOCK : 0), 0);
     if (descriptor_ < 0) fail("socket");
     set_option(descriptor_, IPPROTO_TCP, TCP_NODELAY, 1);
     // Closing sends RST: nothing of this connection stays, in neither kernel table.
@@ -97,11 +115,26 @@ void Client::connect(std::uint16_t port, std::uint32_t source) {
         if (::bind(descriptor_, reinterpret_cast<const sockaddr*>(&from), sizeof from) != 0) fail("bind");
     }
     const sockaddr_in to = address_of(INADDR_LOOPBACK, port);
-    if (::connect(descriptor_, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) fail("connect");
+    const int failed = ::connect(descriptor_, reinterpret_cast<const sockaddr*>(&to), sizeof to);
+    if (failed != 0 && errno != EINPROGRESS) fail("connect");
 }
 
-void Client::set_non_blocking() const {
-    if (::fcntl(descriptor_, F_SETFL, O_NONBLOCK) != 0) fail("fcntl");
+void Client::set_non_blocking() {
+    if (!is_over_ && ::fcntl(descriptor_, F_SETFL, O_NONBLOCK) != 0) fail("fcntl");
+    is_non_blocking_ = true;
+}
+
+void Client::watch(int epoll, int operation, void* whose) const {
+    epoll_event event{.events = EPOLLIN | (has_unsent() ? EPOLLOUT : 0U), .data = {.ptr = whose}};
+    if (::epoll_ctl(epoll, operation, descriptor_, &event) != 0) fail("epoll_ctl");
+}
+
+void Client::reconnect() {
+    close();
+    unsent_.clear();
+    length_ = 0;
+    is_answered_ = closes_ = is_over_ = false;
+    connect(port_, source_);
 }
 
 void Client::send(std::string_view request) {
@@ -112,6 +145,7 @@ void Client::send(std::string_view request) {
 
 void Client::send_rest() {
     const ssize_t sent = ::send(descriptor_, unsent_.data(), unsent_.size(), MSG_NOSIGNAL);
+    if (sent < 0 && is_of_the_peer(errno)) return unsent_.clear();
     if (sent < 0 && errno != EAGAIN && errno != EINTR) fail("send");
     unsent_.erase(0, static_cast<std::size_t>(std::max<ssize_t>(sent, 0)));
 }
@@ -119,8 +153,14 @@ void Client::send_rest() {
 void Client::receive() {
     const ssize_t got = ::recv(descriptor_, buffer_.data() + length_, buffer_.size() - length_, 0);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    if (got < 0) fail("recv");
-    if (got == 0) fail("the server closed a connection, or its head is too long");
+    if (got < 0 && !is_of_the_peer(errno)) fail("recv");
+    if (got <= 0) {
+        if (status_ != 0 || length_ != 0)
+            fail("the server closed a connection within a response, or its head is too long");
+        if (!is_answered_) fail("the server closed a connection without a response");
+        is_over_ = true;
+        return;
+    }
     length_ += static_cast<std::size_t>(got);
 }
 
@@ -131,7 +171,11 @@ int Client::next_response() {
         body_bytes_left_ -= there;
         drop(there);
         if (body_bytes_left_ != 0) return 0;
-        if (!chunks_follow_) return std::exchange(status_, 0);
+        if (!chunks_follow_) {
+            is_answered_ = true;
+            is_over_ = closes_;
+            return std::exchange(status_, 0);
+        }
         if (!take_chunk_head()) return 0;
     }
 }
@@ -143,6 +187,7 @@ bool Client::take_head() {
     const std::string_view head = all.substr(0, end);
     if (head.size() < kStatusEnd) fail("what came is no response");
     status_ = static_cast<int>(number(head.substr(kStatusAt, kStatusEnd - kStatusAt), 10));
+    closes_ = says_close(head);
     chunks_follow_ = field(head, "\r\nTransfer-Encoding:") == "chunked";
     const auto length = field(head, "\r\nContent-Length:");
     const bool bodiless = status_ == 204 || status_ == 304;  // RFC 9110 section 6.4.1

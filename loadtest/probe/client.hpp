@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // One keep-alive connection, and as much of HTTP as measuring needs: a response is a status and Content-Length bytes, or
-// chunks without trailers; responses come in the order of the requests. Whatever else a server does ends the program,
-// since then nothing that it measures means anything.
+// chunks without trailers; responses come in the order of the requests. A server may close a connection on which it has
+// answered: is_over() says so, and whoever uses it opens another one and asks again what was not answered, whatever the
+// method. Whatever else a server does ends the program, since then nothing that it measures means anything.
 #pragma once
 
 #include <array>
@@ -33,10 +34,21 @@ class Client {
     /// Connects to 127.0.0.1; `source` is an address in host order, 0 for whatever the kernel takes. The
     /// kernel finds the port only when it knows the destination, so that each source has all of them.
     void connect(std::uint16_t port, std::uint32_t source = 0);
-    void set_non_blocking() const;
+    void set_non_blocking();
+    /// Registers with epoll what it waits for; again when has_unsent() has changed.
+    void watch(int epoll, int operation, void* whose) const;
+
+    /// The server has closed it, or said that it will: nothing more is answered here.
+    [[nodiscard]] bool is_over() const noexcept { return is_over_; }
+    /// Another connection in the place of one that is over. In non-blocking mode it may be under way when this returns, and
+    /// what is sent meanwhile is kept.
+    void reconnect();
+    /// Of one that is over: epoll forgets it too.
+    void close();
 
     /// In non-blocking mode what the socket does not take is kept, behind what was kept before: whoever sees
-    /// has_unsent() calls send_rest() when the socket can be written to.
+    /// has_unsent() calls send_rest() when the socket can be written to. What one that the server has closed does not
+    /// take is dropped; receive() finds the end.
     void send(std::string_view request);
     void send_rest();
     [[nodiscard]] bool has_unsent() const noexcept { return !unsent_.empty(); }
@@ -55,6 +67,12 @@ class Client {
     void drop(std::size_t bytes);
 
     int descriptor_ = -1;
+    std::uint16_t port_ = 0;
+    std::uint32_t source_ = 0;
+    bool is_non_blocking_ = false;
+    bool is_answered_ = false;  ///< at least once
+    bool closes_ = false;       ///< the server, after the response whose head came last
+    bool is_over_ = false;
     std::string unsent_;
     int status_ = 0;                   ///< of the response whose head is there and whose body is not; else 0
     bool chunks_follow_ = false;       ///< after what is left of this one

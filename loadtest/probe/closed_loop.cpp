@@ -31,8 +31,7 @@ std::vector<Flow> open_all(const ClosedLoopOptions& options, int epoll) {
         flow.client.send(request_for(options.path));
         while (flow.client.next_response() == 0) flow.client.receive();
         flow.client.set_non_blocking();
-        epoll_event event{.events = EPOLLIN, .data = {.ptr = &flow}};
-        if (::epoll_ctl(epoll, EPOLL_CTL_ADD, flow.client.descriptor(), &event) != 0) fail("epoll_ctl");
+        flow.client.watch(epoll, EPOLL_CTL_ADD, &flow);
     }
     return flows;
 }
@@ -53,11 +52,21 @@ void closed_loop(const ClosedLoopOptions& options) {
     wait_for_start();
 
     std::vector<Nanoseconds> latency;
+    std::size_t reopened = 0;
+    const auto ask = [&](Flow& flow) {
+        if (flow.client.is_over()) {
+            flow.client.reconnect();
+            flow.client.watch(epoll, EPOLL_CTL_ADD, &flow);
+            ++reopened;
+        }
+        flow.client.send(request);
+        if (flow.client.has_unsent()) flow.client.watch(epoll, EPOLL_CTL_MOD, &flow);
+    };
     const Nanoseconds start = now();
     const Nanoseconds end = start + options.duration;
     for (Flow& flow : flows) {
         flow.sent = now();
-        flow.client.send(request);
+        ask(flow);
     }
     std::array<epoll_event, 256> events;
     while (now() < end) {
@@ -65,19 +74,25 @@ void closed_loop(const ClosedLoopOptions& options) {
         if (count < 0 && errno != EINTR) fail("epoll_wait");
         for (int i = 0; i < count; ++i) {
             Flow& flow = *static_cast<Flow*>(events[static_cast<std::size_t>(i)].data.ptr);
+            if (flow.client.has_unsent()) {
+                flow.client.send_rest();
+                if (!flow.client.has_unsent()) flow.client.watch(epoll, EPOLL_CTL_MOD, &flow);
+            }
             flow.client.receive();
             const int status = flow.client.next_response();
-            if (status == 0) continue;
-            if (status != kOk) fail("a request was not answered 200");
-            const Nanoseconds time = now();
-            latency.push_back(time - flow.sent);
-            flow.sent = time;
-            flow.client.send(request);
+            if (status == 0 && !flow.client.is_over()) continue;
+            if (status != 0) {
+                if (status != kOk) fail("a request was not answered 200");
+                const Nanoseconds time = now();
+                latency.push_back(time - flow.sent);
+                flow.sent = time;
+            }
+            ask(flow);
         }
     }
     const double seconds = static_cast<double>(now() - start) / 1e9;
     std::ranges::sort(latency);
-    std::printf("requests %zu\nrequests_per_s %.1f\np50 %.1f\np99 %.1f\n", latency.size(),
+    std::printf("reopened %zu\nrequests %zu\nrequests_per_s %.1f\np50 %.1f\np99 %.1f\n", reopened, latency.size(),
                 static_cast<double>(latency.size()) / seconds, static_cast<double>(percentile(latency, 0.5)) / 1e3,
                 static_cast<double>(percentile(latency, 0.99)) / 1e3);
     ::close(epoll);

@@ -46,6 +46,8 @@ void hold(const HoldOptions& options) {
                 status = clients[i].next_response();
             }
             if (status != 200) fail("a held connection was not answered 200");
+            if (clients[i].is_over())
+                fail("the server closes a connection after its answer, so that it cannot be held");
         }
     }
     std::printf("held %zu\n", clients.size());

@@ -28,9 +28,9 @@ class Measurement {
     explicit Measurement(const MeasureOptions& options)
         : options_(options), load_request_(request_for(options.load_path)), epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
         probes_.reserve(options.connections);  // addresses of clients are registered: no growth later
-        loads_.reserve(options.load_connections);
         for (unsigned i = 0; i < options.connections; ++i) open_probe(i);
-        for (unsigned i = 0; i < options.load_connections; ++i) open(loads_.emplace_back());
+        loads_.resize(options.load_connections);
+        if (!options.load_begin) open_loads();
         if (!options.log_path.empty() && (log_ = std::fopen(options.log_path.c_str(), "w")) == nullptr) fail("the log");
     }
     ~Measurement() {
@@ -49,6 +49,7 @@ class Measurement {
         bool load_waits = !loads_.empty();
         for (Nanoseconds time = now(); time < end; time = now()) {
             if (load_waits && time >= load_begin) {
+                if (options_.load_begin) open_loads();  // earlier, the server might close what asks for nothing
                 for (Flow& load : loads_) send(load, load_request_);
                 load_waits = false;
             }
@@ -73,13 +74,18 @@ class Measurement {
         watch(flow, EPOLL_CTL_ADD);
     }
 
-    void watch(Flow& flow, int operation) {
-        const std::uint32_t to_write = flow.client.has_unsent() ? EPOLLOUT : 0U;
-        epoll_event event{.events = EPOLLIN | to_write, .data = {.ptr = &flow}};
-        if (::epoll_ctl(epoll_, operation, flow.client.descriptor(), &event) != 0) fail("epoll_ctl");
+    void open_loads() {
+        for (Flow& load : loads_) open(load);
     }
 
+    void watch(Flow& flow, int operation) { flow.client.watch(epoll_, operation, &flow); }
+
     void send(Flow& flow, const std::string& request) {
+        if (flow.client.is_over()) {
+            flow.client.reconnect();
+            watch(flow, EPOLL_CTL_ADD);
+            ++reopened_;
+        }
         const bool waited = flow.client.has_unsent();
         flow.client.send(request);
         if (flow.client.has_unsent() != waited) watch(flow, EPOLL_CTL_MOD);
@@ -100,11 +106,16 @@ class Measurement {
         flow.is_probe = true;
         open(flow);
         send(flow, request(number));
-        epoll_event event{};
-        while (true) {
-            if (::epoll_wait(epoll_, &event, 1, -1) < 0 && errno != EINTR) fail("epoll_wait");
-            take_events(flow, event.events);
-            if (flow.client.next_response() != 0) return;
+        for (bool is_answered = false; !is_answered;) {
+            epoll_event event{};
+            if (::epoll_wait(epoll_, &event, 1, -1) != 1) {
+                if (errno != EINTR) fail("epoll_wait");
+                continue;
+            }
+            Flow& ready = *static_cast<Flow*>(event.data.ptr);  // also one that the server ends
+            take_events(ready, event.events);
+            is_answered = ready.client.next_response() != 0;
+            if (ready.client.is_over()) ready.client.close();
         }
     }
 
@@ -136,6 +147,7 @@ class Measurement {
                 if (flow.is_probe) answered(flow, status);
                 else load_answered(flow, status);
             }
+            if (flow.client.is_over()) ended(flow);
         }
     }
 
@@ -143,6 +155,14 @@ class Measurement {
         if (status >= kFirstError) ++failed_;
         add(flow.number, now() - due_at(flow.number), status);
         flow.number += probes_.size();
+    }
+
+    /// The server answers no more on this connection. What is under way is asked again on another one, which else is opened
+    /// when it is needed.
+    void ended(Flow& flow) {
+        flow.client.close();
+        if (!flow.is_probe) return ask_load(flow);
+        for (std::uint64_t number = flow.number; number < next_; number += probes_.size()) send(flow, request(number));
     }
 
     void add(std::uint64_t number, Nanoseconds latency, int status) {
@@ -156,7 +176,11 @@ class Measurement {
         if (now() >= load_end_) return;
         if (status == kOk) ++load_done_;
         else ++load_refused_;
-        send(flow, load_request_);
+        if (!flow.client.is_over()) ask_load(flow);
+    }
+
+    void ask_load(Flow& flow) {
+        if (now() < load_end_) send(flow, load_request_);
     }
 
     void report(Nanoseconds end, Nanoseconds load_duration) {
@@ -170,7 +194,7 @@ class Measurement {
         std::printf("p50 %.4f\np99 %.4f\nmax %.4f\n", milliseconds(percentile(latency_, 0.5)),
                     milliseconds(percentile(latency_, 0.99)), milliseconds(percentile(latency_, 1)));
         std::printf("requests %zu\nunanswered %zu\nfailed %zu\n", latency_.size(), latency_.size() - answered, failed_);
-        std::printf("late_p99 %.4f\n", milliseconds(percentile(lateness_, 0.99)));
+        std::printf("reopened %zu\nlate_p99 %.4f\n", reopened_, milliseconds(percentile(lateness_, 0.99)));
         const double per_s =
             load_duration > 0 ? static_cast<double>(load_done_) * 1e9 / static_cast<double>(load_duration) : 0;
         std::printf("load_done %zu\nload_refused %zu\nload_per_s %.3f\n", load_done_, load_refused_, per_s);
@@ -189,6 +213,7 @@ class Measurement {
     std::vector<Nanoseconds> latency_;   ///< of answers, from when they were due
     std::vector<Nanoseconds> lateness_;  ///< of this program itself: how long after they were due requests left
     std::size_t failed_ = 0;             ///< answers of the probe that were not 200
+    std::size_t reopened_ = 0;           ///< connections, in the place of those that the server closed
     std::FILE* log_ = nullptr;
     std::size_t load_done_ = 0;
     std::size_t load_refused_ = 0;

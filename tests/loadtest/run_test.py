@@ -5,9 +5,11 @@ import json
 import os
 import signal
 import socket
+import socketserver
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 from pathlib import Path
@@ -53,6 +55,24 @@ handler = "json"
 """
 
 
+FEW_REQUESTS = """
+[limits]
+requests_per_connection = 2
+[[route]]
+path = "/plaintext"
+handler = "plaintext"
+[[route]]
+path = "/json"
+handler = "json"
+[[route]]
+path = "/echo"
+handler = "echo"
+[[route]]
+path = "/block"
+handler = "block"
+"""
+
+
 SITE = """
 [[site]]
 hosts = ["the.site"]
@@ -63,6 +83,105 @@ handler = "plaintext"
 path = "/json"
 handler = "json"
 """
+
+
+class Closing(socketserver.ThreadingTCPServer):
+    """Closes a connection after so many answers, and does not say so before."""
+
+    daemon_threads = True
+
+    def __init__(self, answers: int):
+        self.answers = answers
+        super().__init__(("127.0.0.1", 0), Answering)
+
+    def handle_error(self, request, client_address):
+        """A client that goes away is none."""
+
+
+class Answering(socketserver.StreamRequestHandler):
+    server: Closing
+
+    def handle(self):
+        for _ in range(self.server.answers):
+            while self.rfile.readline() not in (b"\r\n", b""):
+                pass
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+
+class Probe(unittest.TestCase):
+    """spindle_probe at servers that close connections."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        servers.make_site(self.folder)
+
+    def run_it(self, port: int, *words: str) -> subprocess.CompletedProcess:
+        mode, *rest = words
+        command = [str(BUILD / "loadtest/spindle_probe"), mode, "--port", str(port), *rest]
+        return subprocess.run(command, input="\n", capture_output=True, text=True, timeout=60, check=False)
+
+    def figures(self, port: int, *words: str) -> dict[str, float]:
+        told = self.run_it(port, *words)
+        self.assertEqual((told.returncode, told.stderr), (0, ""))
+        lines = [line.split() for line in told.stdout.splitlines() if line != "opened"]
+        return {name: float(value) for name, value in lines}
+
+    def spindle(self, backend: str, requests: int) -> int:
+        sets = [f"limits.requests_per_connection={requests}"]
+        server = servers.start_spindle(BUILD / "server/spindle", backend, self.folder, sets=sets)
+        self.addCleanup(server.stop)
+        return server.port
+
+    def closing(self, answers: int) -> int:
+        server = Closing(answers)
+        threading.Thread(target=server.serve_forever, args=(0.01,)).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        return server.server_address[1]
+
+    def test_a_fixed_rate_goes_on_over_new_connections(self):
+        asked = ("measure", "--rate", "100", "--seconds", "1", "--connections", "4")
+        for backend in servers.BACKENDS:
+            for requests in (1, 3):
+                with self.subTest(backend=backend, requests=requests):
+                    port = self.spindle(backend, requests)
+                    found = self.figures(port, *asked, "--load", "/block?ms=10", "--load-connections", "1")
+                    self.assertEqual((found["failed"], found["load_refused"]), (0, 0))
+                    self.assertGreater(found["requests"] - found["unanswered"], 50)
+                    self.assertGreater(found["load_done"], 5)
+                    answered = found["requests"] - found["unanswered"] + found["load_done"]
+                    self.assertGreater(found["reopened"], answered / requests - 6)  # some end only after it
+        found = self.figures(self.spindle("event_loop", 0), *asked)
+        self.assertEqual(found["reopened"], 0)
+
+    def test_a_closed_loop_goes_on_over_new_connections(self):
+        for backend in servers.BACKENDS:
+            for requests in (1, 3):
+                with self.subTest(backend=backend, requests=requests):
+                    port = self.spindle(backend, requests)
+                    found = self.figures(port, "closed", "--connections", "4", "--seconds", "1")
+                    self.assertGreater(found["requests"], 100)
+                    self.assertGreater(found["reopened"], found["requests"] / requests - 5)
+
+    def test_a_connection_that_the_server_ends_cannot_be_held(self):
+        told = self.run_it(self.spindle("event_loop", 1), "hold", "--connections", "3")
+        self.assertEqual(told.returncode, 1)
+        self.assertIn("cannot be held", told.stderr)
+        self.assertEqual(self.figures(self.spindle("event_loop", 2), "hold", "--connections", "3"), {"held": 3})
+
+    def test_a_server_may_close_after_an_answer_without_a_word_but_not_before_one(self):
+        asked = ("measure", "--rate", "100", "--seconds", "1", "--connections", "2")
+        found = self.figures(self.closing(3), *asked)
+        self.assertEqual(found["failed"], 0)
+        self.assertGreater(found["requests"] - found["unanswered"], 50)
+        self.assertGreater(found["reopened"], 15)
+        found = self.figures(self.closing(1), "closed", "--connections", "2", "--seconds", "1")
+        self.assertGreater(found["reopened"], 25)
+        told = self.run_it(self.closing(0), *asked)
+        self.assertEqual(told.returncode, 1)
+        self.assertIn("closed a connection without a response", told.stderr)
 
 
 class Running(unittest.TestCase):
@@ -139,6 +258,16 @@ class Running(unittest.TestCase):
         for entry in self.result()["scenarios"]:
             for server in entry["servers"]:
                 self.assertEqual(sum(server["rounds"][0]["errors"].values()), 0)
+
+    def test_a_server_that_closes_connections_after_a_few_requests_is_measured_as_any_other(self):
+        config = self.folder / "mine.toml"
+        config.write_text(FEW_REQUESTS)
+        extra = ("--rounds", "1", "--seconds", "1", "--config", str(config))
+        told = self.run_it(CLOSED, UPLOADS, FOR_A_WHILE, extra=extra)
+        self.assertEqual(told.returncode, 0, told.stderr)
+        for entry, least in zip(self.result()["scenarios"], (100, 8, 250), strict=True):
+            for server in entry["servers"]:
+                self.assertGreaterEqual(server["rounds"][0]["requests"], least)
 
     def test_bodies_are_sent_at_a_fixed_rate(self):
         told = self.run_it(UPLOADS)
