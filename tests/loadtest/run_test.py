@@ -230,6 +230,19 @@ class Running(unittest.TestCase):
         self.assertGreater(p99["event_loop"], 250, "a frozen loop does not show")
         self.assertTrue((self.folder / "out/report.html").read_text().lower().startswith("<!doctype html>"))
 
+    def test_a_loop_that_stands_still_is_advised_against_because_of_its_p99(self):
+        told = self.run_it(OPEN, extra=("--rounds", "2", "--seconds", "1"))
+        self.assertEqual(told.returncode, 0, told.stderr)
+        found = self.result()
+        said = found["scenarios"][0]["advice"]
+        self.assertEqual((said["verdict"], said["by"]), ("fiber", "freezes"))
+        self.assertRegex(said["margin"], r"^p99 is [\d.e+]+ times shorter under fiber\.$")
+        self.assertRegex(said["reasons"][0], r"^p99 [\d.e+]+ ms under event_loop, [\d.e+-]+ ms under fiber\.$")
+        self.assertRegex(said["reasons"][1], r"^The longest run of /block .* the loop answered nothing else")
+        self.assertEqual((found["advice"]["verdict"], found["advice"]["by"]), ("fiber", "freezes"))
+        self.assertEqual(found["advice"]["toml"], '[concurrency]\nbackend = "fiber"')
+        self.assertIn("fiber: open: p99 is ", told.stdout)
+
     def test_a_load_of_a_while_shows_while_it_goes_on_and_neither_before_nor_after(self):
         told = self.run_it(FOR_A_WHILE)
         self.assertEqual(told.returncode, 0, told.stderr)
