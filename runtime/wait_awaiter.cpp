@@ -32,7 +32,7 @@ void WaitAwaiter::await_suspend(std::coroutine_handle<> coroutine) noexcept {
 
 void WaitAwaiter::start(Worker& worker) noexcept {
     file(worker.reactor());
-    worker.reactor().start_timer_from_now(wait_, Scope::limit(worker.scope(), timeout_, cut_));
+    worker.reactor().start_timer(wait_, Scope::limit(worker.scope(), timeout_, cut_));
 }
 
 std::int32_t WaitAwaiter::finish() noexcept {

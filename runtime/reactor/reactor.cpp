@@ -92,20 +92,9 @@ void Reactor::start_timer(Wait& wait, std::chrono::nanoseconds timeout, bool dra
 
 void Reactor::start_timer(Timer& timer, std::chrono::nanoseconds timeout) noexcept {
     // Without a deadline it still stands in the wheel, so that drain and stop find it.
-    if (timeout.count() == 0) {
-        wheel_.keep(timer);
-    } else {
-        // What ran for long since the last poll is not to be taken off.
-        if (CycleClock::since(cycles_, CycleClock::now()) > kNanosecondsPerTick) [[unlikely]]
-            refresh_clock();
-        wheel_.schedule(timer, tick_after(now_, timeout));
-    }
+    if (timeout.count() == 0) wheel_.keep(timer);
+    else wheel_.schedule(timer, tick_after(now_ + CycleClock::since(cycles_, CycleClock::now()), timeout));
     if (timer.deadline != 0) expect_timer(timer.deadline);
-}
-
-void Reactor::start_timer_from_now(Wait& wait, std::chrono::nanoseconds timeout) noexcept {
-    if (timeout.count() != 0) refresh_clock();
-    start_timer(wait, timeout);
 }
 
 void Reactor::end_wait(Wait& wait) noexcept {

@@ -67,13 +67,11 @@ class Reactor {
     /// Asks the kernel to end `operation`; its own completion still comes.
     void cancel(Operation& operation);
 
-    /// Starts `wait`'s timer; no timer for a zero timeout.
+    /// Starts `wait`'s timer, which never fires early; no timer for a zero timeout.
     void start_timer(Wait& wait, std::chrono::nanoseconds timeout, bool drainable = false) noexcept;
 
     /// Of nobody's wait: `timer.fire` is the caller's.
     void start_timer(Timer& timer, std::chrono::nanoseconds timeout) noexcept;
-    /// That of a wait, and reads the clock first: for waits after user code, which may have computed for long.
-    void start_timer_from_now(Wait& wait, std::chrono::nanoseconds timeout) noexcept;
     /// Ends a wait whose timer is scheduled here as if the worker stopped.
     void end_wait(Wait& wait) noexcept;
 

@@ -48,7 +48,6 @@ class Reactor {
     }
     void cancel(Operation& operation);
     void start_timer(Wait& wait, std::chrono::nanoseconds timeout, bool drainable = false) noexcept;
-    void start_timer_from_now(Wait& wait, std::chrono::nanoseconds timeout) noexcept { start_timer(wait, timeout); }
     // Flows here wait neither in scopes nor for each other.
     void post(Post&) noexcept { CHECK_THAT(false); }
     void end_wait(Wait&) noexcept { CHECK_THAT(false); }
