@@ -48,7 +48,7 @@ Result<void> Reactor::open(const Options& options) {
     if (wake_descriptor_ < 0) return last_failure();
     wake_operation_.on_complete = woken;
     wake_operation_.reactor = this;
-    now_ = CycleClock::kernel_clock();
+    refresh_clock();
     wheel_.advance(now_ / kNanosecondsPerTick);
     arm_wake();
     return {};

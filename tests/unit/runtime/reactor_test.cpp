@@ -86,6 +86,17 @@ TEST_CASE("A time-out that begins at the end of a long callback has its whole ti
     (*reactor)->shut_down();
 }
 
+TEST_CASE("A time-out that begins before the first poll ends") {
+    auto reactor = Reactor::create({.entries = 64, .buffers = 8});
+    REQUIRE(reactor);
+    Alarm alarm;
+    alarm.start(**reactor, 5ms);
+    std::this_thread::sleep_for(20ms);
+    (*reactor)->poll(Reactor::Block::no);
+    CHECK(alarm.rang);
+    (*reactor)->shut_down();
+}
+
 TEST_CASE("A timer that became due during a long callback does not wait for as long again") {
     bool alone = false;
     for (int attempt = 0; attempt < 5 && !alone; ++attempt) alone = rings_before_the_next();
