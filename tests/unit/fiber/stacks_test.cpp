@@ -45,8 +45,7 @@ bool kernel_installs_guards() {
     const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
     void* memory = ::mmap(nullptr, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     REQUIRE(memory != MAP_FAILED);
-    const bool installed =
-        ::madvise(memory, page, 102) == 0 && !readable(static_cast<const std::byte*>(memory));
+    const bool installed = ::madvise(memory, page, 102) == 0 && !readable(static_cast<const std::byte*>(memory));
     ::munmap(memory, page);
     return installed;
 }
@@ -61,7 +60,8 @@ std::string flags_of_mapping(const void* address) {
         char dash = 0;
         std::istringstream range(line);
         if (range >> std::hex >> begin >> dash >> end && dash == '-')
-            inside = begin <= reinterpret_cast<std::uintptr_t>(address) && reinterpret_cast<std::uintptr_t>(address) < end;
+            inside =
+                begin <= reinterpret_cast<std::uintptr_t>(address) && reinterpret_cast<std::uintptr_t>(address) < end;
         if (inside && line.starts_with("VmFlags:")) return line + ' ';
     }
     return {};
