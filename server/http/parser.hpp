@@ -92,15 +92,14 @@ class RequestParser {
     const Limits* limits_ = nullptr;
     Request* request_ = nullptr;
     static constexpr std::size_t kHostKeptMax = 64;
-    std::string host_accepted_;  ///< the last one that was valid; survives reset()
-    std::string_view* chunk_ =
-        nullptr;                       ///< parse_body's, while it runs: first all bytes, then what of them is the chunk
-    std::uint64_t body_bytes_ = 0;     ///< decoded
-    std::uint64_t body_consumed_ = 0;  ///< with its framing
-    std::uint32_t head_bytes_ = 0;     ///< its limit is far below 4 GiB
-    std::uint32_t consumed_ = 0;       ///< of one receive buffer at most
-    std::uint32_t target_bytes_ = 0;   ///< so far
-    std::uint32_t overhead_bytes_ = 0;  ///< of extensions of this chunk, or of trailers
+    std::string host_accepted_;          ///< the last one that was valid; survives reset()
+    std::string_view* chunk_ = nullptr;  ///< parse_body's, while it runs: all its bytes, then the chunk in them
+    std::uint64_t body_bytes_ = 0;       ///< decoded
+    std::uint64_t body_consumed_ = 0;    ///< with its framing
+    std::uint32_t head_bytes_ = 0;       ///< its limit is far below 4 GiB
+    std::uint32_t consumed_ = 0;         ///< of one receive buffer at most
+    std::uint32_t target_bytes_ = 0;     ///< so far
+    std::uint32_t overhead_bytes_ = 0;   ///< of extensions of this chunk, or of trailers
     bool in_body_ = false;
     bool name_complete_ = false;    ///< the last field's: what comes is its value, or the next name
     bool extension_named_ = false;  ///< the chunk extension under way has a name

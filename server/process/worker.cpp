@@ -26,9 +26,8 @@ std::unique_ptr<runtime::Backend> make_backend(const config::Concurrency& concur
         const config::Fiber& fiber = concurrency.fiber;
         if (fiber.threads_max <= fiber.processors) {
             spdlog::warn(
-                "concurrency.fiber.threads_max = {} leaves no thread to take a processor over: there are {}, each has "
-                "a "
-                "thread of its own, and one more is allowed",
+                "concurrency.fiber.threads_max = {} leaves no thread to take a processor over: there are {}, each "
+                "has a thread of its own, and one more is allowed",
                 fiber.threads_max, fiber.processors);
         }
         return runtime::make_fiber({.processors = fiber.processors,
