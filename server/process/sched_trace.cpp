@@ -59,8 +59,8 @@ void SchedTrace::run(const std::stop_token& stop) {
 }
 
 void SchedTrace::tell(pipeline::Scores& earlier, std::chrono::milliseconds age) noexcept {
-    backend_.refresh_figures();
     try {
+        backend_.refresh_figures();
         pipeline::Scores now = board_.read();
         spdlog::info("{}", sched_trace_line(backend_.name(), earlier, now, age));
         earlier = std::move(now);
