@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/pipeline/connection.hpp"
 
-#include <sys/uio.h>
-
 #include <algorithm>
-#include <array>
 #include <exception>
 #include <new>
 #include <utility>
@@ -83,18 +80,6 @@ typename Connection<Stream>::Next Connection<Stream>::give_up() noexcept {
     exchange_->request.forget();  // it may be half parsed
     if (tells) log(503, 0);
     return Next::close;
-}
-
-/// Without a byte of memory.
-template <class Stream>
-void Connection<Stream>::say_unavailable() noexcept {
-    constexpr std::string_view kBefore = "HTTP/1.1 503 Service Unavailable\r\nDate: ";
-    constexpr std::string_view kBehind = "\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-    std::array<iovec, 3> parts{};
-    std::size_t count = 0;
-    for (const std::string_view part : {kBefore, server_.worker_state().date(), kBehind})
-        parts[count++] = {const_cast<char*>(part.data()), part.size()};
-    (void)stream_.try_send(parts.data(), parts.size());
 }
 
 // What could not be done at once, until more bytes are needed or the connection ends.

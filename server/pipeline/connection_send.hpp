@@ -253,4 +253,16 @@ bool Connection<Stream>::append_head(const Response& response, bool keep_alive, 
     return false;
 }
 
+/// A 503, without a byte of memory.
+template <class Stream>
+void Connection<Stream>::say_unavailable() noexcept {
+    constexpr std::string_view kBefore = "HTTP/1.1 503 Service Unavailable\r\nDate: ";
+    constexpr std::string_view kBehind = "\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    std::array<iovec, 3> parts{};
+    std::size_t count = 0;
+    for (const std::string_view part : {kBefore, server_.worker_state().date(), kBehind})
+        parts[count++] = {const_cast<char*>(part.data()), part.size()};
+    (void)stream_.try_send(parts.data(), parts.size());
+}
+
 }  // namespace spindle::pipeline

@@ -71,8 +71,6 @@ TEST_CASE("What came during a freeze goes before the timers that became due in i
     (*reactor)->shut_down();
 }
 
-// If the callback's time were waited for once more, the first would ring after 405 ms, and both together. A machine
-// that stops for as long by itself gets another chance.
 TEST_CASE("A time-out that begins at the end of a long callback has its whole time") {
     auto reactor = Reactor::create({.entries = 64, .buffers = 8});
     REQUIRE(reactor);
@@ -97,6 +95,8 @@ TEST_CASE("A time-out that begins before the first poll ends") {
     (*reactor)->shut_down();
 }
 
+// If the callback's time were waited for once more, the first would ring after 405 ms, and both together. A machine
+// that stops for as long by itself gets another chance.
 TEST_CASE("A timer that became due during a long callback does not wait for as long again") {
     bool alone = false;
     for (int attempt = 0; attempt < 5 && !alone; ++attempt) alone = rings_before_the_next();
