@@ -42,13 +42,13 @@ class Client:
     cpus: tuple[int, ...]
     probe: Path
 
-    @property
-    def limit(self) -> Path:
-        """The responder that does nothing but respond, of the same build."""
-        return self.probe.with_name("spindle_limit")
-
     def pinned(self, command: list[str]) -> list[str]:
         return ["taskset", "-c", ",".join(map(str, self.cpus)), *command]
+
+
+def limit_beside(probe: Path) -> Path:
+    """The responder that does nothing but respond, of the same build."""
+    return probe.with_name("spindle_limit")
 
 
 def measure(client: Client, scenario: Scenario, port: int, seconds: int) -> dict[str, Any]:

@@ -124,7 +124,7 @@ def start(plan: Plan, name: str) -> servers.Server:
     cpus = ",".join(map(str, plan.server_cpus))
     workers = len(plan.server_cpus)
     started = servers.start(
-        name, plan.spindle, plan.folder, workers=workers, cpus=cpus, limit=plan.client.limit, **spindles
+        name, plan.spindle, plan.folder, workers=workers, cpus=cpus, limit=clients.limit_beside(plan.client.probe), **spindles
     )
     if started is None:
         raise clients.Failed(f"{name} is not installed")

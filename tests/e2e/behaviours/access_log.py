@@ -406,12 +406,19 @@ def an_error_log_on_a_full_disk_stops_nobody(t):
     """What it does not take has nowhere to be told."""
     settings = {"log.error_path": "/dev/full", "log.level": "debug", "log.access": False}
     with_port = configuration(settings, listen=(f"127.0.0.1:{free_port()}",))
-    command = [str(t.bench.binary), "-c", str(t.write_config(with_port))]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
+    with running_unheard(t, with_port):
         address = Address("http://" + with_port.listen[0])
         eventually(lambda: answers(address), t.limit(10), "it serves")
         assert all(answers(address) for _ in range(20)), "it serves on"
+
+
+@contextlib.contextmanager
+def running_unheard(t, config):
+    """A server that says nothing to who starts it. At the end it is drained."""
+    command = [str(t.bench.binary), "-c", str(t.write_config(config))]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield process
         process.send_signal(signal.SIGTERM)
         check.equal(process.wait(t.limit(10)), 0, "exit code")
     finally:
@@ -439,20 +446,14 @@ def a_rotated_error_log_is_left_on_a_signal(t):
     with_port = configuration(
         {"log.error_path": str(path), "log.access": False}, listen=(f"127.0.0.1:{free_port()}",)
     )
-    process = subprocess.Popen([str(t.bench.binary), "-c", str(t.write_config(with_port))])
-    try:
+    old = path.with_suffix(".0")
+    with running_unheard(t, with_port) as process:
         eventually(lambda: path.exists() and "listening on" in path.read_text(), t.limit(10), "it listens")
-        old = path.with_suffix(".0")
         path.rename(old)
         process.send_signal(signal.SIGUSR1)
         eventually(path.exists, t.limit(10), "the log opened anew")
-        process.send_signal(signal.SIGTERM)
-        check.equal(process.wait(t.limit(10)), 0, "exit code")
-        assert "teardown" in path.read_text(), "the new file has what came after the signal"
-        assert "teardown" not in old.read_text(), "the old file has what came before it"
-    finally:
-        process.kill()
-        process.wait()
+    assert "teardown" in path.read_text(), "the new file has what came after the signal"
+    assert "teardown" not in old.read_text(), "the old file has what came before it"
 
 
 @behaviour(own_server=True, compare=False)

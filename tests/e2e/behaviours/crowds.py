@@ -89,7 +89,7 @@ def clients_behind_a_proxy_are_counted_by_their_own_addresses(t):
     # A /64 is one client; its neighbour is another one.
     expect_turned_away(t, of("2001:db8:1::2") + PLAINTEXT, proxied(t))
     served(t, of("2001:db8:1:1::1"), proxied(t))
-    total = t.get("/status?format=json").json()["total"]
+    total = t.totals()
     check.equal(total["closed_address_full"], len(clients) + 1)
     check.equal(len(held), 9)
 

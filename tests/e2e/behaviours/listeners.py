@@ -17,7 +17,7 @@ from harness.activation import passes
 from harness.client import Address, request
 from harness.configuration import configuration, listener
 from harness.registry import behaviour
-from harness.server import StartFailed, eventually
+from harness.server import StartFailed, eventually, stat_of
 
 IPV6 = configuration(listen=("[::1]:0",))
 ANY_IPV6 = configuration(listen=("[::]:0",))
@@ -164,8 +164,7 @@ def serves(t, address) -> bool:
 
 
 def threads_run(pid: int) -> bool:
-    states = [stat.read_text().rpartition(")")[2].split()[0] for stat in Path(f"/proc/{pid}/task").glob("*/stat")]
-    return any(state != "T" for state in states)
+    return any(stat_of(thread)[0] != "T" for thread in Path(f"/proc/{pid}/task").iterdir())
 
 
 @contextlib.contextmanager

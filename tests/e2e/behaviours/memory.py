@@ -87,10 +87,6 @@ def start_failing(t, config) -> FailingAllocations:
     return failing
 
 
-def total(t) -> dict:
-    return t.get("/status?format=json").json()["total"]
-
-
 def tries(t, data: bytes) -> None:
     """Sends and takes what comes, whatever it is."""
     connection = None
@@ -115,7 +111,7 @@ def allocations_that_fail_cost_no_more_than_their_requests(t):
     failing.one_in(0)
     assert t.server.running, "the server ended"
     assert failing.failed > 50, f"only {failing.failed} allocations failed"
-    check.equal(total(t)["restarts"], 0, "workers that died")
+    check.equal(t.totals()["restarts"], 0, "workers that died")
     expect_all_served(t)
 
 
@@ -133,7 +129,7 @@ def expect_all_served(t) -> None:
 def who_gets_no_memory_is_told_503(t):
     """Answers to what came before stay."""
     failing = start_failing(t, configuration({"log.access": False}))
-    before = total(t)
+    before = t.totals()
     alone, behind = t.connect(), t.connect()
     for connection in (alone, behind):
         connection.send(request("GET", "/plaintext"))
@@ -151,7 +147,7 @@ def who_gets_no_memory_is_told_503(t):
     failing.one_in(0)
 
     eventually(
-        lambda: total(t)["closed_no_memory"] - before["closed_no_memory"] == 2,
+        lambda: t.totals()["closed_no_memory"] - before["closed_no_memory"] == 2,
         t.limit(10),
         "both are counted",
     )
@@ -160,14 +156,14 @@ def who_gets_no_memory_is_told_503(t):
 @behaviour(own_server=True, compare=False)
 def a_connection_that_there_is_no_memory_for_is_closed_at_once(t):
     failing = start_failing(t, configuration({"log.access": False}))
-    before = total(t)["connections_shed"]
+    before = t.totals()["connections_shed"]
     failing.one_in(1)
     crowd = [t.connect() for _ in range(500)]  # frames that are kept for those to come serve some
     closed = check.readable_of(crowd, t.limit(5), enough=300)
     failing.one_in(0)
     assert len(closed) >= 300, f"only {len(closed)} of 500 are closed"
     t.close_connections()
-    assert total(t)["connections_shed"] - before >= 300
+    assert t.totals()["connections_shed"] - before >= 300
 
 
 GREEDY = configuration({"limits.header_bytes": "1MiB", "timeouts.header": "60s"})
@@ -186,7 +182,7 @@ def heads_beyond_a_limit_of_memory_are_refused(t):
     t.close_connections()
 
     eventually(lambda: serves(t), t.limit(10), "new connections are served again")
-    after = total(t)
+    after = t.totals()
     assert after["closed_no_memory"] + after["connections_shed"] > 0, "nothing was counted"
     check.equal(after["restarts"], 0, "workers that died")
 
@@ -210,7 +206,7 @@ def a_crowd_beyond_a_limit_of_memory_is_served_or_shed(t):
             is_served(connection)
         t.close_connections()
         eventually(lambda: serves(t), t.limit(10), "new connections are served again")
-    check.equal(total(t)["restarts"], 0, "workers that died")
+    check.equal(t.totals()["restarts"], 0, "workers that died")
     for data in {data: None for data in MIXED}:
         connection = t.connect()
         connection.send(data)
@@ -256,6 +252,9 @@ def serves(t) -> bool:
         connection.close()
 
 
+THREADS = configuration({"log.format": "json", "log.schedtrace": "10s", "concurrency.fiber.threads_max": 64})
+
+
 @behaviour(own_server=True, compare=False)
 def threads_that_cannot_begin_are_an_error_with_the_limit_to_raise(t):
     """As many begin as fit, so each number ends the start in another place."""
@@ -274,6 +273,3 @@ def threads_that_cannot_begin_are_an_error_with_the_limit_to_raise(t):
             check.equal(t.get("/plaintext").body, b"Hello, World!")
             t.close_connections()
             server.stop(t.limit(10))
-
-
-THREADS = configuration({"log.format": "json", "log.schedtrace": "10s", "concurrency.fiber.threads_max": 64})

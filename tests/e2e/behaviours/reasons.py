@@ -40,7 +40,7 @@ REASONS = 24
 
 
 def reasons(t) -> dict[str, int]:
-    total = t.get("/status?format=json").json()["total"]
+    total = t.totals()
     return {k: v for k, v in total.items() if k.startswith(("refused_", "closed_"))}
 
 
@@ -83,7 +83,7 @@ def each_refusal_has_its_counter(t):
         check.status(connection.read_final(), status)
         connection.close()
         expect_counted(t, before, name)
-    total = t.get("/status?format=json").json()["total"]
+    total = t.totals()
     check.equal(total["requests_refused"], len(REFUSED), "refused in all")
 
 

@@ -111,7 +111,7 @@ def no_more_threads_than_threads_max_take_processors_over(t):
             check.status(connection.read_reply(), 200)
         t.close_connections()
     server.wait_for_line("no thread is left to take it over: raise concurrency.fiber.threads_max")
-    figures = t.get("/status?format=json").json()["total"]
+    figures = t.totals()
     assert figures["handoffs_refused"] > 0, figures
     check.equal(figures["threads"], most, "threads")
 

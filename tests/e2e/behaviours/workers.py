@@ -5,13 +5,14 @@ import os
 import re
 import signal
 import time
+from pathlib import Path
 
 from behaviours.workload import process_id
 from harness import check
 from harness.client import request
 from harness.configuration import configuration
 from harness.registry import behaviour
-from harness.server import eventually
+from harness.server import eventually, stat_of
 
 OWN = configuration({"log.access": False})
 
@@ -130,7 +131,6 @@ def one_process_serves_everything(t):
 
 def is_zombie(pid: int) -> bool:
     try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
-            return stat.read().rpartition(")")[2].split()[0] == "Z"
+        return stat_of(Path(f"/proc/{pid}"))[0] == "Z"
     except (FileNotFoundError, ProcessLookupError):
         return True

@@ -230,9 +230,14 @@ class Server:
     def cpu_seconds(self) -> float:
         ticks = 0
         for pid in self.process_ids():
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            fields = stat_of(Path(f"/proc/{pid}"))
             ticks += int(fields[11]) + int(fields[12])
         return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def stat_of(folder: Path) -> list[str]:
+    """Fields of a process' or thread's stat in /proc, from its state on."""
+    return (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()
 
 
 def _link(path: Path) -> str:

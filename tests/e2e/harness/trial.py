@@ -118,6 +118,10 @@ class Trial:
     def get(self, target: str, **options) -> Reply:
         return self.ask("GET", target, **options)
 
+    def totals(self) -> dict:
+        """Figures of all workers together, as /status has them."""
+        return self.get("/status?format=json").json()["total"]
+
     def identity(self, connection: Connection | None = None) -> dict:
         """What /backend says."""
         if connection is None:
