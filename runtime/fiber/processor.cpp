@@ -54,7 +54,7 @@ void Processor::wake(Waiter& waiter) noexcept {
     Fiber* displaced = next_.exchange(waiter.fiber, std::memory_order_acq_rel);
     if (displaced == nullptr) return;
     take_over(*displaced);
-    scheduler_.wake_one();
+    scheduler_.wake_another();
 }
 
 Fiber* Processor::take_next() noexcept {
@@ -134,7 +134,7 @@ void Processor::spawn(task<void> flow, const char* route) {
     flows.begin();
     scheduler_.flows().add(spawned, index);
     push(spawned);
-    scheduler_.wake_one();
+    scheduler_.wake_another();
 }
 
 void Processor::end_spawned() noexcept {
@@ -178,7 +178,7 @@ void Processor::enter_user_with_next(std::uint64_t user_word) noexcept {
     const bool offers = CycleClock::now() - offered_in_vain_at_ >= kPauseAfterVainOffer;
     if (offers) next_offered_ = true;
     word_.store(user_word, std::memory_order_release);
-    if (offers) scheduler_.wake_one();
+    if (offers) scheduler_.wake_another();
 }
 
 // `this` may be a processor that was taken away: then only the machine knows where it stands.

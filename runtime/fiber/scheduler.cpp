@@ -65,7 +65,7 @@ Fiber* Scheduler::next(Processor& mine) noexcept {
     while (true) {
         if (++mine.tick % kLookAroundEvery == 0) {
             poll(mine, Reactor::Block::no);
-            if (mine.queue.size() > 1) wake_one();  // what came is more than this machine does next
+            if (mine.queue.size() > 1) wake_another();  // what came is more than this machine does next
             if (Fiber* fiber = global_.pop()) return found(mine, fiber);
         }
         if (Fiber* fiber = mine.pop()) return found(mine, fiber);
@@ -83,7 +83,7 @@ Fiber* Scheduler::found(Processor& mine, Fiber* fiber) noexcept {
     if (mine.searching) {
         mine.searching = false;
         one_searches_.store(false, std::memory_order_seq_cst);
-        if (work_elsewhere(mine) || !mine.queue.empty()) wake_one();
+        if (work_elsewhere(mine) || !mine.queue.empty()) wake_another();
     }
     return fiber;
 }
@@ -155,7 +155,7 @@ void Scheduler::sleep(Processor& mine) noexcept {
     // Cleared by somebody else: it was woken to look for work.
     mine.searching = !mine.asleep.exchange(false, std::memory_order_seq_cst);
     if (monitor_dozes.load(std::memory_order_seq_cst) && monitor_dozes.exchange(false)) monitor_dozes.notify_one();
-    if (mine.queue.size() > 1) wake_one();
+    if (mine.queue.size() > 1) wake_another();
 }
 
 // Whoever makes a fiber runnable while one_searches_ is set relies upon a search that is still to come. If there

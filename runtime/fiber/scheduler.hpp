@@ -64,6 +64,10 @@ class Scheduler {
     void overflow(std::span<Fiber* const> fibers) noexcept { global_.push(fibers); }
     /// Fibers were made runnable beyond the one that runs next: one sleeping processor is to look for work.
     void wake_one() noexcept;
+    /// The same, by a processor that is awake: the only one there is needs no fence.
+    void wake_another() noexcept {
+        if (processors_.size() > 1) wake_one();
+    }
 
     // Connections and drain
     void processor_listens(Processor& processor) noexcept;
