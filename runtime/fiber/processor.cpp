@@ -8,6 +8,7 @@
 #include "runtime/fiber/fairness.hpp"
 #include "runtime/fiber/machine.hpp"
 #include "runtime/fiber/scheduler.hpp"
+#include "runtime/relax.hpp"
 #include "runtime/spawned_flow.hpp"
 
 namespace spindle::runtime {
@@ -20,14 +21,6 @@ namespace {
 // then is the monitor's to see.
 constexpr int kPausesBeforeStealing = 100;
 constexpr std::uint64_t kPauseAfterVainOffer = 200'000;  // ns
-
-void relax() noexcept {
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    asm volatile("isb" ::: "memory");
-#endif
-}
 
 }  // namespace
 

@@ -11,6 +11,7 @@
 #include <optional>
 #include <utility>
 
+#include "runtime/small_mutex.hpp"
 #include "runtime/sync/sync_wait.hpp"
 
 namespace spindle::runtime {
@@ -120,7 +121,7 @@ class Channel {
     }
 
     const std::size_t capacity_;
-    std::mutex mutex_;
+    SmallMutex mutex_;
     std::unique_ptr<std::optional<T>[]> slots_;  // by mutex_, as are all that follow; a ring
     std::size_t first_ = 0;
     std::size_t size_ = 0;

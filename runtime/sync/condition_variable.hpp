@@ -8,6 +8,7 @@
 #include <chrono>
 #include <mutex>
 
+#include "runtime/small_mutex.hpp"
 #include "runtime/sync/mutex.hpp"
 #include "runtime/task.hpp"
 
@@ -34,7 +35,7 @@ class ConditionVariable {
 
   private:
     class Notified;
-    std::mutex mutex_;
+    SmallMutex mutex_;
     WaitList waiting_;  // by mutex_
 };
 

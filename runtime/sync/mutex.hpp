@@ -11,6 +11,7 @@
 #include <optional>
 #include <utility>
 
+#include "runtime/small_mutex.hpp"
 #include "runtime/sync/sync_wait.hpp"
 
 namespace spindle::runtime {
@@ -46,7 +47,7 @@ class Mutex {
     [[nodiscard]] SyncWait* pass_on() noexcept;
 
     std::atomic<unsigned> word_{kFree};
-    std::mutex mutex_;
+    SmallMutex mutex_;
     WaitList waiting_;  // by mutex_
 };
 

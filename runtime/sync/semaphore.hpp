@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <mutex>
 
+#include "runtime/small_mutex.hpp"
 #include "runtime/sync/sync_wait.hpp"
 
 namespace spindle::runtime {
@@ -30,7 +31,7 @@ class Semaphore {
     [[nodiscard]] bool take_or_enlist(SyncWait& wait) noexcept;
     void delist(SyncWait& wait) noexcept;
 
-    std::mutex mutex_;
+    SmallMutex mutex_;
     std::uint64_t free_;  // by mutex_, as is the next; 0 while somebody waits
     WaitList waiting_;
 };

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <mutex>
 
+#include "runtime/small_mutex.hpp"
 #include "runtime/sync/sync_wait.hpp"
 
 namespace spindle::runtime {
@@ -33,7 +34,7 @@ class WaitGroup {
     void delist(SyncWait& wait) noexcept;
 
     std::atomic<std::int64_t> pending_{0};  // reaches 0 only under mutex_
-    std::mutex mutex_;
+    SmallMutex mutex_;
     WaitList waiting_;  // by mutex_
 };
 

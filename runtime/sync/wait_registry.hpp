@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "runtime/reactor/timer_wheel.hpp"
+#include "runtime/small_mutex.hpp"
 
 namespace spindle::runtime {
 
@@ -35,7 +36,7 @@ class WaitRegistry {
     void forget(const Timer& timer) noexcept;
     void release_fired(SyncWait* chain) noexcept;
 
-    std::mutex mutex_;
+    SmallMutex mutex_;
     TimerWheel wheel_;                    // by mutex_
     SyncWait* fired_ = nullptr;           // by mutex_: claimed by the timer, newest first
     std::atomic<unsigned> deadlines_{0};  // written under mutex_: waits that have one
