@@ -116,6 +116,8 @@ void install_overflow_reporter(AskStackUser ask) {
     ::sigaction(SIGSEGV, &action, nullptr);
 }
 
+void report_overflow(std::size_t stack_size) { report(stack_size, true); }
+
 AlternateSignalStack::AlternateSignalStack() {
     own_stack = stack_of_this_thread();
     stack_t present{};

@@ -27,6 +27,9 @@ using AskStackUser = StackUser (*)() noexcept;
 /// dump shows the overflowing frames).
 void install_overflow_reporter(AskStackUser ask);
 
+/// The same line and end for an overflow of a fiber's stack that no fault told of. By the thread that runs the fiber.
+[[noreturn]] void report_overflow(std::size_t stack_size);
+
 /// An alternate signal stack for the calling thread, for as long as the object lives. Made and
 /// destroyed by the same thread. Keeps one that the thread has already; without memory the thread
 /// goes without.

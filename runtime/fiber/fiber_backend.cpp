@@ -20,7 +20,7 @@ class FiberBackend final : public Backend {
         : options_(options),
           own_counters_(options.counters == nullptr ? std::make_unique<CounterSlots>(options.processors) : nullptr),
           scheduler_(options.counters == nullptr ? *own_counters_ : *options.counters, options.stack_size,
-                     std::max(options.threads_max, options.processors + 1)) {}
+                     options.stack_guard, std::max(options.threads_max, options.processors + 1)) {}
 
     const char* name() const noexcept override { return "fiber"; }
     Result<void> run(const Service& service) override;

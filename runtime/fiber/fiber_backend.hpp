@@ -9,12 +9,14 @@
 #include <memory>
 
 #include "runtime/backend.hpp"
+#include "runtime/fiber/stacks.hpp"
 
 namespace spindle::runtime {
 
 struct FiberOptions {
     unsigned processors = 1;
     std::uint64_t stack_size = 256 * 1024;  ///< bytes, guard page included
+    StackGuard stack_guard = StackGuard::best;
     std::chrono::nanoseconds handoff_after = std::chrono::milliseconds(1);
     unsigned threads_max = 512;
     CounterSlots* counters = nullptr;  ///< a slot a processor; null: own ones

@@ -8,6 +8,7 @@
 #include "runtime/fiber/fairness.hpp"
 #include "runtime/fiber/machine.hpp"
 #include "runtime/fiber/scheduler.hpp"
+#include "runtime/overflow_reporter.hpp"
 #include "runtime/relax.hpp"
 #include "runtime/spawned_flow.hpp"
 
@@ -153,7 +154,11 @@ void Processor::begin_handler(const char* name) noexcept {
 
 void Processor::end_handler() noexcept {
     enter_runtime();
-    this_machine().fiber->route = nullptr;
+    const Machine& machine_now = this_machine();
+    // Without a guard page this is the last who can say in whose hands the stack was.
+    if (!machine_now.stack->intact()) [[unlikely]]
+        report_overflow(scheduler_.stacks().stack_size());
+    machine_now.fiber->route = nullptr;
 }
 
 void Processor::enter_user() noexcept {

@@ -12,8 +12,8 @@
 
 namespace spindle::runtime {
 
-Scheduler::Scheduler(CounterSlots& counters, std::size_t stack_size, unsigned machines_max)
-    : slabs_(stack_size), machines_max_(machines_max) {
+Scheduler::Scheduler(CounterSlots& counters, std::size_t stack_size, StackGuard guard, unsigned machines_max)
+    : slabs_(stack_size, guard), machines_max_(machines_max) {
     machines_.reserve(machines_max);
     idle_machines_.reserve(machines_max);
     for (unsigned i = 0; i < counters.size(); ++i)

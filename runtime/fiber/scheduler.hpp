@@ -34,7 +34,7 @@ namespace spindle::runtime {
 class Scheduler {
   public:
     /// A processor for each slot, from `counters` on.
-    Scheduler(CounterSlots& counters, std::size_t stack_size, unsigned machines_max);
+    Scheduler(CounterSlots& counters, std::size_t stack_size, StackGuard guard, unsigned machines_max);
     ~Scheduler();
 
     [[nodiscard]] Result<void> open();

@@ -101,8 +101,7 @@ struct StackSlabs::Slab {
     }
 };
 
-bool Stack::intact() const noexcept {
-    if (!canary) return true;
+bool Stack::canary_lives() const noexcept {
     const auto* words = reinterpret_cast<const std::uint64_t*>(base);
     return std::all_of(words, words + kCanaryWords, [](std::uint64_t word) { return word == kCanary; });
 }

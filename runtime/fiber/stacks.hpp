@@ -15,7 +15,7 @@
 //
 // Guards, best first: MADV_GUARD_INSTALL (Linux 6.13, no mapping split, any number), mprotect (two
 // mappings a stack, so only for the first 30,000: vm.max_map_count is 65,530), else a canary that
-// is looked at when a stack is given back, and one warning.
+// is looked at when a handler ends and when a stack is given back, and one warning.
 //
 // Trimming. A stack that ran deep keeps the pages. One that has lain free for a while gives back what is
 // beyond its first 16 KiB: rest() marks what is free now, and trim_some(), some time later, trims what is
@@ -50,7 +50,10 @@ struct alignas(kCacheLine) Stack {
     /// The whole pages below `end` that hold nothing if nothing below `end` is in use: what trimming gives back.
     [[nodiscard]] std::span<std::byte> pages_below(const std::byte* end) const noexcept;
     /// False when frames have run over the canary. Always true with a guard page.
-    [[nodiscard]] bool intact() const noexcept;
+    [[nodiscard]] bool intact() const noexcept { return !canary || canary_lives(); }
+
+  private:
+    [[nodiscard]] bool canary_lives() const noexcept;
 };
 
 /// How stacks are guarded. `best` falls back by itself; the others exist for tests and for

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 
 #include "runtime/fiber/fiber_dump.hpp"
 #include "runtime/fiber/stack_trimmer.hpp"
@@ -59,6 +60,7 @@ namespace spindle::runtime {
 
 void set_thread_slice(std::chrono::nanoseconds) noexcept {}
 void install_overflow_reporter(AskStackUser) {}
+void report_overflow(std::size_t) { std::abort(); }
 AlternateSignalStack::AlternateSignalStack() = default;
 AlternateSignalStack::~AlternateSignalStack() = default;
 

@@ -10,7 +10,10 @@
 #include <cstdio>
 #include <string>
 
+#include "runtime/fiber/fiber_backend.hpp"
+#include "runtime/fiber/machine.hpp"
 #include "runtime/fiber/stacks.hpp"
+#include "runtime/io.hpp"
 
 using namespace spindle::runtime;
 
@@ -77,6 +80,17 @@ void give_back_a_stack_with_a_dead_canary() {
     slabs.give(stack);
 }
 
+void end_a_handler_with_a_dead_canary() {
+    const auto backend = make_fiber({.stack_size = 64 * 1024, .stack_guard = StackGuard::canary});
+    Service service;
+    service.main = []() -> task<void> {
+        const HandlerScope scope("/deep");
+        this_machine().stack->base[0] = std::byte{0};
+        co_return;
+    };
+    (void)backend->run(service);
+}
+
 void return_from_an_entry() {
     static StackSlabs slabs(64 * 1024);
     static Context home;
@@ -124,6 +138,14 @@ TEST_CASE("another fault stays a segmentation fault") {
 TEST_CASE("a stack whose canary is dead is not taken back") {
     const Ending ending = in_a_child(give_back_a_stack_with_a_dead_canary);
     CHECK(ending.output.find("stack overflow in a handler") != std::string::npos);
+    REQUIRE(WIFSIGNALED(ending.status));
+    CHECK(WTERMSIG(ending.status) == SIGABRT);
+}
+
+TEST_CASE("a canary that dies in a handler is named with its fiber and route") {
+    const Ending ending = in_a_child(end_a_handler_with_a_dead_canary);
+    CHECK(ending.output.find("stack overflow in fiber 1, route /deep: stack_size = 65536 bytes, raise "
+                             "concurrency.fiber.stack_size") != std::string::npos);
     REQUIRE(WIFSIGNALED(ending.status));
     CHECK(WTERMSIG(ending.status) == SIGABRT);
 }
