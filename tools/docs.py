@@ -20,7 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "loadtest/results"
-PAGES = ("docs/choosing-a-backend.md",)
+PAGES = ("README.md", "docs/choosing-a-backend.md")
 PLACE = re.compile(r"<!-- table (?P<wanted>.*?) -->\n.*?<!-- end -->", re.DOTALL)
 # As loadtest/table.py prints a row: a label, which may be longer than its place, then the cells.
 INDENT, LABEL_WIDTH, CELL_WIDTH = 2, 36, 16
