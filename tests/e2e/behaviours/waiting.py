@@ -116,6 +116,14 @@ def no_more_threads_than_threads_max_take_processors_over(t):
     check.equal(figures["threads"], most, "threads")
 
 
+@behaviour(applies=lambda variant: fiber(variant) and variant.workers > 1, compare=False, own_server=True)
+def threads_max_that_leaves_no_thread_is_told_at_the_start(t):
+    most = t.variant.workers
+    server = t.start(configuration({"concurrency.fiber.threads_max": most}))
+    server.wait_for_line(f"concurrency.fiber.threads_max = {most} leaves no thread to take a processor over")
+    check.status(t.get("/plaintext"), 200)
+
+
 @behaviour(applies=fiber)
 def a_block_behind_pipelined_requests_does_not_stop_the_others(t):
     idle = warm_connections(t, 4)
