@@ -91,7 +91,7 @@ def measure_many(server: servers.Server, connections: int, options) -> dict[str,
 
 def connections(report: Report, options) -> None:
     """Whether throughput stays as connections become many."""
-    started = start(options, ("nginx",))
+    started = start(options, ("nginx", "limit"))
     try:
         found = {
             count: in_turns(started, options, lambda one, count=count: measure_many(one, count, options))
@@ -128,7 +128,9 @@ plaintext = comparison(
     baselines=("nginx", "Go", "Node", "limit", "spindle event_loop"),
 )
 # wrk's latencies mean nothing with a pipeline.
-pipelined = comparison("plaintext, 16 pipelined", "/plaintext", ("nginx", "Go"), PIPELINE, figures=FIGURES[:3])
+pipelined = comparison(
+    "plaintext, 16 pipelined", "/plaintext", ("nginx", "Go", "limit"), PIPELINE, ("nginx", "limit"), FIGURES[:3]
+)
 file = comparison("file of 1 KiB", "/1k.txt", ("nginx",))
 file_100k = comparison("file of 100 KiB", "/100k.txt", ("nginx",))
 file_10m = comparison("file of 10 MiB", "/10m.txt", ("nginx",))
