@@ -55,6 +55,7 @@ class Server:
         self.processes = processes
         self.limit = limit
         self._lines: list[tuple[str, str]] = []
+        self._streams_open = 2
         self._changed = threading.Condition()
         command = [*launcher, *command]
         if descriptors_max is not None:
@@ -109,6 +110,7 @@ class Server:
                 self._lines.append((name, line.decode("utf-8", "backslashreplace").rstrip("\n")))
                 self._changed.notify_all()
         with self._changed:
+            self._streams_open -= 1
             self._changed.notify_all()
 
     def _tail(self) -> str:
@@ -122,11 +124,11 @@ class Server:
 
         with self._changed:
             self._changed.wait_for(
-                lambda: len(found()) >= listeners or self._all_read(), self.limit
+                lambda: len(found()) >= listeners or self._streams_open == 0, self.limit
             )
             listening = found()
+            ended = self._streams_open == 0
         if len(listening) < listeners:
-            ended = self._all_read()
             code = self.process.wait(self.limit) if ended else None
             self.kill()
             what = f"exit code {code}" if ended else f"not listening after {self.limit:g} s"
@@ -134,12 +136,6 @@ class Server:
                 f"the server did not start: {what}: {self._tail()}", code, self.output()
             )
         self.addresses = [Address(text) for text in listening[:listeners]]
-
-    def _all_read(self) -> bool:
-        return (
-            not any(reader.is_alive() for reader in self._readers)
-            and self.process.poll() is not None
-        )
 
     @property
     def address(self) -> Address:
