@@ -35,7 +35,8 @@ def same_bytes(actual: bytes, expected: bytes, what: str = "body") -> None:
 
 
 def readable_of(connections: list[Connection], limit: float, enough: int) -> list[Connection]:
-    """Those with something to read, as soon as they are `enough` or the limit has passed."""
+    """Those with something to read, as soon as they are `enough` or all, or the limit has passed."""
+    enough = min(enough, len(connections))
     deadline = time.monotonic() + limit
     ready: list[Connection] = []
     with selectors.DefaultSelector() as selector:
