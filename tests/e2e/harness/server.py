@@ -21,6 +21,7 @@ _TEARDOWN = re.compile(
     r"teardown: (connections=\d+ buffers=\d+ fibers=\d+ descriptors=\d+ operations=\d+ flows=\d+)"
 )
 _NOTHING_LEFT = "connections=0 buffers=0 fibers=0 descriptors=0 operations=0 flows=0"
+_GATHERING = 0.02  # seconds; a lone line comes sooner
 _BUG = re.compile(
     r"spindle: bug:|ERROR: \w*Sanitizer|WARNING: ThreadSanitizer"
     r"|runtime error:|SUMMARY: \w*Sanitizer"
@@ -86,7 +87,10 @@ class Server:
         return "\n".join(self.lines())
 
     def wait_for_line(self, pattern: str, stream: str | None = None, count: int = 1) -> list[str]:
-        """The lines that match, as soon as there are `count` of them."""
+        """The lines that match, as soon as there are `count` of them.
+
+        On "out" that is the access log, which gathers lines for up to a second: the signal for a rotation makes it
+        write them, and leaves standard output as it is."""
         found: list[str] = []
 
         def enough() -> bool:
@@ -97,11 +101,14 @@ class Server:
             ]
             return len(found) >= count
 
+        deadline = time.monotonic() + self.limit
         with self._changed:
-            if not self._changed.wait_for(enough, self.limit):
-                raise Overdue(
-                    f"no line like {pattern!r} ({len(found)} of {count}); last: {self._tail()}"
-                )
+            while not self._changed.wait_for(enough, _GATHERING if stream == "out" else self.limit):
+                if time.monotonic() >= deadline:
+                    raise Overdue(
+                        f"no line like {pattern!r} ({len(found)} of {count}); last: {self._tail()}"
+                    )
+                self.signal(signal.SIGUSR1)
         return found
 
     def _read(self, name: str, stream) -> None:
