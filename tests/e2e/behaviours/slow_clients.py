@@ -18,7 +18,9 @@ from .reasons import reasons
 PATIENT = configuration(
     {"log.access": False, "timeouts.write": "60s", "limits.body_bytes": "1GiB"}
 )
-CROWD, UPLOADS = 1000, 20  # of an upload the kernel keeps megabytes
+# The probes of more closed windows fill the loopback device's queue, and it drops packets of other tests too. Of an
+# upload the kernel keeps megabytes.
+FIRST, CROWD, UPLOADS = 100, 400, 20
 PLAINTEXT = request("GET", "/plaintext")
 
 
@@ -39,13 +41,18 @@ def settled(t) -> int:
     return now
 
 
+def begin_to_read(t, clients: int) -> None:
+    for _ in range(clients):
+        t.connect(receive_bytes=4096).send(request("GET", "/big.bin"))
+
+
 @behaviour(own_server=True, compare=False)
 def a_reader_that_is_waited_for_costs_a_chunk_of_its_file(t):
     t.start(PATIENT)
     check.equal(len(t.get("/big.bin").body), 10 * 1024 * 1024)
-    before = resident(t)
-    for _ in range(CROWD):
-        t.connect(receive_bytes=4096).send(request("GET", "/big.bin"))
+    begin_to_read(t, FIRST)
+    before = settled(t)  # with the threads that any crowd needs
+    begin_to_read(t, CROWD)
     each = (settled(t) - before) / CROWD
     assert each < 40 * 1024, f"{each / 1024:.0f} KiB for each client that does not read"
     check.status(t.get("/plaintext"), 200)
@@ -61,7 +68,7 @@ def an_upload_whose_answer_is_not_taken_is_not_read_on(t):
     for _ in range(UPLOADS):
         connection = t.connect(receive_bytes=4096)
         connection.send(request("POST", "/echo", fields={"Content-Length": str(length)}))
-        sent = connection.send_until_blocked(b"x" * 65536, wait=0.3, bytes_max=length)
+        sent = connection.send_until_blocked(b"x" * 65536, wait=0.1, bytes_max=length)
         assert sent < length, "all of it was taken"
     each = (settled(t) - before) / UPLOADS
     assert each < 512 * 1024, f"{each / 1024:.0f} KiB for each client that does not read its echo"
