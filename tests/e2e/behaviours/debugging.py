@@ -85,7 +85,7 @@ def a_dump_shows_every_flow(t):
 def a_dump_shows_where_a_busy_handler_is(t):
     server = t.start(configuration({"log.access": False}))
     busy = t.connect(limit=30)
-    busy.send(request("GET", f"/cpu?us={min(10_000_000, int(t.limit(3_000_000)))}"))
+    busy.send(request("GET", f"/cpu?us={min(10_000_000, int(t.limit(1_000_000)))}"))
 
     def caught(lines: list[str]) -> bool:
         return any("spindle::handlers::cpu" in text for text in lines)

@@ -11,7 +11,6 @@ from harness.registry import behaviour
 from harness.site import ALPHABET, BIG, FILES
 
 QUIET = configuration({"log.access": False, "log.level": "debug"})
-WRK_SECONDS = 2
 
 
 def run(t, program: str, *arguments: str) -> bytes:
@@ -93,7 +92,7 @@ def curl_keeps_one_connection_for_many_urls(t):
 @behaviour(config=QUIET, compare=False)
 def wrk_sees_no_errors(t):
     for path in ("/plaintext", "/style.css"):
-        expect_no_errors(run(t, "wrk", "-t1", "-c32", f"-d{WRK_SECONDS}s", url(t, path)).decode())
+        expect_no_errors(run(t, "wrk", "-t1", "-c32", "-d1s", url(t, path)).decode())
 
 
 @behaviour(config=QUIET, compare=False)
