@@ -65,7 +65,6 @@ void Machine::run_processor() noexcept {
     set_current_worker(processor);
     processor->meter.resume();
     processor->start_listening();
-    if (stack == nullptr) stack = processor->take_stack();
     CHECK_THAT(stack != nullptr);
     make_context(stack->context, stack->memory(), loop, nullptr);
     switch_context(thread_context_, stack->context);

@@ -64,7 +64,6 @@ class Processor final : public Worker, public AcceptSink {
     void accepted(Accepted accepted) override;
 
     // For the machine that holds it.
-    Stack* take_stack() noexcept { return stacks_.take(); }
     void give_stack(Stack& stack) noexcept { stacks_.give(&stack); }
     /// Gives back cached stacks that are not needed, if it was asked to; after each poll.
     void heed_rest() noexcept {

@@ -38,10 +38,14 @@ void Scheduler::run(const Service& service, Backend& backend) {
     {
         std::lock_guard lock(machines_mutex_);
         machines.push_back(machines_.emplace_back(std::make_unique<Machine>(*this)).get());
+        machines.front()->stack = slabs_.take();
     }
-    while (machines.size() < processors_.size()) {
+    bool complete = machines.front()->stack != nullptr;
+    while (complete && machines.size() < processors_.size()) {
         machines.push_back(reserve_machine());
-        if (machines.back() != nullptr) continue;
+        complete = machines.back() != nullptr;
+    }
+    if (!complete) {
         end_machines();
         throw std::system_error(EAGAIN, std::generic_category(), "a machine for each processor");
     }
