@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A connected stream socket as a flow of control uses it: receive into provided buffers, send with
+// A connected stream socket as a flow of control uses it: receive into the reactor's buffers, send with
 // back-pressure, close without losing an operation. One flow at a time; it may change threads between
 // calls. The connection's waits belong to the pipeline: they give the fiber's stack back.
 //
 // event_loop: one multishot receive stays armed, and data is queued here until asked for (bounded: a
-// client that outruns us is disarmed). fiber: one one-shot receive a wait, so that nothing is in flight
-// while the fiber runs and may be stolen.
+// client that outruns us is disarmed). fiber: the socket stands in the reactor's Readiness, and is received from when
+// an event comes or when it is known to have more; it moves there when its fiber comes to wait on another processor.
 #pragma once
 
 #include <chrono>
@@ -60,7 +60,7 @@ class Received {
     std::uint32_t id_ = BufferRing::kNone;
 };
 
-class Socket {
+class Socket : Wait {
   public:
     /// Takes over a connected descriptor.
     explicit Socket(int descriptor) noexcept;
@@ -104,35 +104,44 @@ class Socket {
   private:
     static constexpr unsigned kQueuedMax = 16;  ///< buffers a client may be ahead before it is disarmed
 
-    struct Receive : Wait {
-        Socket* socket;
-    };
+    /// Of what is there already, before others have their turn.
+    static constexpr std::uint8_t kInARow = 16;
 
     /// Of those that the kernel took, what the peer has not acknowledged.
     [[nodiscard]] int unsent_bytes() const noexcept;
+    // By multishot receives.
     void arm() noexcept;
     void arm_without_buffer() noexcept;
     void arm_with_own_buffer() noexcept;
+    static void received(Operation& operation, std::int32_t result, std::uint32_t flags);
+    // By events, where the reactor has a Readiness.
+    [[nodiscard]] bool receive_or_enter(Reactor& here) noexcept;
+    [[nodiscard]] bool receive_at_once() noexcept;
+    void await_event() noexcept;
+    static void readable(Operation& operation, std::int32_t result, std::uint32_t flags);
+
+    [[nodiscard]] bool make_own_buffer() noexcept;
+    void end(int error) noexcept;
     [[nodiscard]] bool ready() const noexcept { return queue_head_ != BufferRing::kNone || own_size_ > 0 || ended_; }
     [[nodiscard]] Result<Received> take() noexcept;
     void enqueue(std::uint32_t id, std::uint32_t size) noexcept;
     void wake_receiver() noexcept;
     void release_all() noexcept;
-    static void received(Operation& operation, std::int32_t result, std::uint32_t flags);
     static void timer_fired(Timer& timer, Fired reason);
 
-    Receive receive_{};
-    Reactor* reactor_ = nullptr;  // of the receive that is armed and of the queued buffers
-    PeerWatch* watch_ = nullptr;  // from the first handler that waited
-    char* own_buffer_ = nullptr;  // heap, when the ring had no buffer
+    int descriptor_;                     // first: fits behind Wait's last member
+    Reactor* reactor_ = nullptr;         // of the receive that is armed, of place_ and of the queued buffers
+    Readiness::Place* place_ = nullptr;  // in reactor_'s readiness, once it has waited there
+    PeerWatch* watch_ = nullptr;         // from the first handler that waited
+    char* own_buffer_ = nullptr;         // heap, when the reactor had no buffer
     std::uint32_t own_size_ = 0;
     std::uint32_t queue_head_ = BufferRing::kNone;
     std::uint32_t queue_tail_ = BufferRing::kNone;
-    int descriptor_;
-    int error_ = 0;
+    std::uint16_t error_ = 0;
     std::uint16_t queued_ = 0;
-    bool ended_ = false;    // end of stream or error_
-    bool waiting_ = false;  // a flow waits in receive_.waiter
+    std::uint8_t in_a_row_ = 0;  // received at once since it waited last
+    bool ended_ = false;         // end of stream or error_
+    bool waiting_ = false;       // a flow waits in waiter
     bool disarming_ = false;
     bool closing_ = false;
 };
@@ -157,7 +166,7 @@ class Socket::ReceiveAwaiter {
 class Socket::CloseAwaiter {
   public:
     explicit CloseAwaiter(Socket& socket) noexcept : socket_(socket) {}
-    bool await_ready() const noexcept { return !socket_.receive_.in_flight; }
+    bool await_ready() const noexcept { return !socket_.in_flight; }
     void await_suspend(std::coroutine_handle<> coroutine) noexcept;
     void await_resume() noexcept;
 

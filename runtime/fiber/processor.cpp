@@ -208,7 +208,8 @@ bool Processor::retake(std::uint64_t seen) noexcept {
 
 bool Processor::has_waiting_work(std::uint64_t now) const noexcept {
     const Reactor& ring = *reactor_owner_;
-    return runnable() > 0 || ring.has_completions() || ring.has_task_work() || ring.has_due_timer(now);
+    return runnable() > 0 || ring.has_completions() || ring.has_task_work() || ring.has_due_timer(now) ||
+           ring.has_readable_sockets();
 }
 
 // The job's thread is this machine's; the processor goes to another one at once.

@@ -11,7 +11,7 @@ BufferRing::~BufferRing() {
     if (memory_ != nullptr) ::munmap(memory_, count_ * stride());
 }
 
-Result<void> BufferRing::open(io_uring& ring, unsigned count, unsigned bytes) {
+Result<void> BufferRing::open(io_uring* ring, unsigned count, unsigned bytes) {
     count_ = count;
     bytes_ = bytes;
     const std::size_t total = count * stride();
@@ -19,13 +19,14 @@ Result<void> BufferRing::open(io_uring& ring, unsigned count, unsigned bytes) {
     if (memory == MAP_FAILED) return last_failure();
     memory_ = static_cast<char*>(memory);
 
-    int error = 0;
-    ring_ = io_uring_setup_buf_ring(&ring, count, kGroup, 0, &error);
-    if (ring_ == nullptr) return failure(-error);
     next_.resize(count, kNone);
     length_.resize(count, 0);
     kept_.reserve(count);
     for (std::uint32_t id = count; id > 0; --id) kept_.push_back(id - 1);
+    if (ring == nullptr) return {};
+    int error = 0;
+    ring_ = io_uring_setup_buf_ring(ring, count, kGroup, 0, &error);
+    if (ring_ == nullptr) return failure(-error);
     offered_max_ = std::min(kOfferedMin, count);
     offer_kept();
     return {};
@@ -48,6 +49,14 @@ void BufferRing::offer_kept() noexcept {
         offer(kept_.back());
         kept_.pop_back();
     }
+}
+
+std::uint32_t BufferRing::take() noexcept {
+    if (kept_.empty()) return kNone;
+    ++outstanding_;
+    const std::uint32_t id = kept_.back();
+    kept_.pop_back();
+    return id;
 }
 
 void BufferRing::taken() noexcept {
@@ -80,7 +89,7 @@ void BufferRing::give_back(std::uint32_t id) noexcept {
 }
 
 void BufferRing::collect() noexcept {
-    if (++polls_ >= kCalmPolls) {
+    if (++polls_ >= kCalmPolls && offered_max_ > 0) {
         polls_ = 0;
         offered_max_ = std::max(offered_max_ / 2, std::min(kOfferedMin, count_));
     }

@@ -29,8 +29,8 @@ class BufferRing {
     BufferRing(const BufferRing&) = delete;
     BufferRing& operator=(const BufferRing&) = delete;
 
-    /// `count` a power of two <= 32768. Fails with the kernel's errno.
-    [[nodiscard]] Result<void> open(io_uring& ring, unsigned count, unsigned bytes);
+    /// `count` a power of two <= 32768. Without a ring nothing is on offer: take(). Fails with the kernel's errno.
+    [[nodiscard]] Result<void> open(io_uring* ring, unsigned count, unsigned bytes);
     /// All buffers must have been recycled. The ring must still be open.
     void close(io_uring& ring) noexcept;
 
@@ -41,10 +41,11 @@ class BufferRing {
     [[nodiscard]] std::uint32_t& next(std::uint32_t id) noexcept { return next_[id]; }
     [[nodiscard]] std::uint32_t& length(std::uint32_t id) noexcept { return length_[id]; }
 
-    void taken() noexcept;                      ///< owner: a completion carried a buffer
-    void recycle(std::uint32_t id) noexcept;    ///< owner only
-    void give_back(std::uint32_t id) noexcept;  ///< any thread
-    void collect() noexcept;                    ///< owner, once a poll: recycle what others gave back
+    [[nodiscard]] std::uint32_t take() noexcept;  ///< owner: one that is not on offer, kNone: there is none
+    void taken() noexcept;                        ///< owner: a completion carried a buffer
+    void recycle(std::uint32_t id) noexcept;      ///< owner only
+    void give_back(std::uint32_t id) noexcept;    ///< any thread
+    void collect() noexcept;                      ///< owner, once a poll: recycle what others gave back
     /// Owner: a receive found none. Offers more from now on. False: all are on offer already.
     [[nodiscard]] bool offer_more() noexcept;
     [[nodiscard]] unsigned outstanding() const noexcept { return outstanding_; }

@@ -42,14 +42,16 @@ Result<void> Reactor::open(const Options& options) {
     }
     if (status < 0) return failure(-status);
     ring_open_ = true;
-    Result<void> buffers = buffers_.open(ring_, options.buffers, options.buffer_bytes);
-    if (!buffers) return buffers;
+    const bool migrates = sharing_ == Sharing::migrating;
+    Result<void> opened = buffers_.open(migrates ? nullptr : &ring_, options.buffers, options.buffer_bytes);
+    if (!opened) return opened;
     wake_descriptor_ = ::eventfd(0, EFD_CLOEXEC);
     if (wake_descriptor_ < 0) return last_failure();
-    wake_operation_.on_complete = woken;
-    wake_operation_.reactor = this;
     refresh_clock();
     wheel_.advance(now_ / kNanosecondsPerTick);
+    if (migrates) return readiness_.emplace().open(ring_.ring_fd, wake_descriptor_);
+    wake_operation_.on_complete = woken;
+    wake_operation_.reactor = this;
     arm_wake();
     return {};
 }
@@ -147,20 +149,20 @@ unsigned Reactor::poll(Block block, unsigned completions_max) {
     // After a long time it matters whether there was something already: one system call more, then.
     if (!waits || was_away) {
         submit_and_look();
-        waits = waits && !has_completions();
+        waits = waits && found() == 0 && !(readiness_ && readiness_->woken());
     }
     if (waits) {
         if (meter_ != nullptr) meter_->waits();
         submit_and_wait();
     }
     refresh_clock();
-    if (meter_ != nullptr) meter_->polled(cycles_, waits, was_away, io_uring_cq_ready(&ring_));
+    if (meter_ != nullptr) meter_->polled(cycles_, waits, was_away, found());
     if (unseen_ == 0) {
-        unseen_ = io_uring_cq_ready(&ring_);
+        unseen_ = found_at_most();
         seen_until_ = now_;
     }
-    const unsigned ran = reap(completions_max);
-    unseen_ -= std::min(unseen_, ran);
+    const unsigned ran = run(completions_max);
+    unseen_ = std::min(unseen_ - std::min(unseen_, ran), found_at_most());
     if (unseen_ == 0) {
         wheel_.advance(seen_until_ / kNanosecondsPerTick);
         sync_waits_.advance(seen_until_ / kNanosecondsPerTick);
@@ -174,6 +176,22 @@ void Reactor::submit_and_look() noexcept {
     submit();
     if (sharing_ == Sharing::one_thread || io_uring_cq_has_overflow(&ring_) || has_task_work())
         io_uring_get_events(&ring_);
+    if (readiness_) readiness_->look(std::chrono::nanoseconds(0));
+}
+
+/// What the last look has found and has not run.
+unsigned Reactor::found() const noexcept { return io_uring_cq_ready(&ring_) + (readiness_ ? readiness_->untold() : 0); }
+
+unsigned Reactor::found_at_most() const noexcept {
+    return io_uring_cq_ready(&ring_) + (readiness_ ? readiness_->untold_at_most() : 0);
+}
+
+unsigned Reactor::run(unsigned max) noexcept {
+    unsigned ran = reap(max);
+    if (!readiness_) return ran;
+    if (readiness_->take_wake()) wake_pending_.store(false, std::memory_order_seq_cst);
+    ran += readiness_->tell(max - ran);
+    return ran;
 }
 
 std::uint64_t Reactor::next_expiry() noexcept {
@@ -186,14 +204,25 @@ void Reactor::expect_timer(std::uint64_t tick) noexcept {
 
 void Reactor::submit_and_wait() noexcept {
     refresh_clock();  // what ran since it was read is not to be waited for once more
-    io_uring_cqe* cqe = nullptr;
-    int status = 0;
+    std::optional<std::chrono::nanoseconds> timeout;
     if (next_timer() != kNoTimer) {
         const std::uint64_t at = next_timer() * kNanosecondsPerTick;
-        const std::uint64_t wait = at > now_ ? at - now_ : 1;
-        __kernel_timespec timeout{static_cast<long long>(wait / 1'000'000'000U),
-                                  static_cast<long long>(wait % 1'000'000'000U)};
-        status = io_uring_submit_and_wait_timeout(&ring_, &cqe, 1, &timeout, nullptr);
+        timeout = std::chrono::nanoseconds(at > now_ ? at - now_ : 1);
+    }
+    if (readiness_) {
+        submit();
+        readiness_->look(timeout);
+    } else {
+        submit_and_wait_in_ring(timeout);
+    }
+}
+
+void Reactor::submit_and_wait_in_ring(std::optional<std::chrono::nanoseconds> timeout) noexcept {
+    int status = 0;
+    if (timeout) {
+        io_uring_cqe* cqe = nullptr;
+        __kernel_timespec limit{timeout->count() / 1'000'000'000, timeout->count() % 1'000'000'000};
+        status = io_uring_submit_and_wait_timeout(&ring_, &cqe, 1, &limit, nullptr);
     } else {
         status = io_uring_submit_and_wait(&ring_, 1);
     }
@@ -247,8 +276,6 @@ void Reactor::arm_wake() noexcept {
          [this](io_uring_sqe* sqe) { io_uring_prep_read(sqe, wake_descriptor_, &wake_value_, sizeof wake_value_, 0); });
 }
 
-// Under Sharing::migrating the read belongs to the thread that filed it and fails with -ECANCELED when
-// that thread ends: an unrequested end is simply armed again.
 void Reactor::woken(Operation& operation, std::int32_t /*result*/, std::uint32_t /*flags*/) {
     Reactor& reactor = *static_cast<WakeOperation&>(operation).reactor;
     reactor.wake_armed_ = false;

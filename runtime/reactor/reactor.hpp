@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One io_uring ring with its operations, provided buffers and timers. Owned by one thread at a time:
+// One io_uring ring with its operations, receive buffers and timers. Owned by one thread at a time:
 // for ever by its event loop (Sharing::one_thread), or by whichever machine holds the processor
-// (Sharing::migrating). Only wake(), post() and remove_sync_wait() may be called by others. Knows neither coroutines nor fibers: a
-// completion calls its operation, which wakes its waiter through the worker.
+// (Sharing::migrating; readiness.hpp tells why that one waits in epoll, with the ring in it). Only wake(), post() and
+// remove_sync_wait() may be called by others. Knows neither coroutines nor fibers: a completion calls its operation,
+// which wakes its waiter through the worker.
 #pragma once
 
 #include <liburing.h>
@@ -18,6 +19,7 @@
 #include "runtime/inbox.hpp"
 #include "runtime/reactor/buffer_ring.hpp"
 #include "runtime/reactor/operation.hpp"
+#include "runtime/reactor/readiness.hpp"
 #include "runtime/reactor/timer_wheel.hpp"
 #include "runtime/sync/wait_registry.hpp"
 
@@ -41,7 +43,7 @@ class Reactor {
     struct Options {
         Sharing sharing = Sharing::one_thread;
         unsigned entries = 1024;  ///< submission queue; halved down to 64 while the kernel says ENOMEM
-        unsigned buffers = 4096;  ///< provided receive buffers, power of two; most are touched in bursts only
+        unsigned buffers = 4096;  ///< receive buffers, power of two; most are touched in bursts only
         unsigned buffer_bytes = 4096;
     };
 
@@ -105,12 +107,15 @@ class Reactor {
     void measure(RunMeter& meter) noexcept { meter_ = &meter; }
 
     /// Hints for whoever watches the owner, any thread: completions wait to be run; the kernel has some whose
-    /// thread must enter it first (only with Sharing::migrating); a timer is due by `now` (CLOCK_MONOTONIC, ns).
+    /// thread must enter it first, or a socket can be read (both only with Sharing::migrating; the latter asks the
+    /// kernel); a timer is due by `now` (CLOCK_MONOTONIC, ns).
     [[nodiscard]] bool has_completions() const noexcept;
+    [[nodiscard]] bool has_readable_sockets() const noexcept { return readiness_ && readiness_->has_events(); }
     [[nodiscard]] bool has_task_work() const noexcept;
     [[nodiscard]] bool has_due_timer(std::uint64_t now) const noexcept;
 
-    [[nodiscard]] Sharing sharing() const noexcept { return sharing_; }
+    /// Where sockets wait to be readable; null: they file multishot receives (Sharing::one_thread).
+    [[nodiscard]] Readiness* readiness() noexcept { return readiness_ ? &*readiness_ : nullptr; }
     [[nodiscard]] BufferRing& buffers() noexcept { return buffers_; }
     [[nodiscard]] unsigned in_flight() const noexcept { return in_flight_; }
     /// CLOCK_MONOTONIC in nanoseconds as of the last poll().
@@ -127,6 +132,10 @@ class Reactor {
     void submit() noexcept;
     void submit_and_look() noexcept;
     void submit_and_wait() noexcept;
+    void submit_and_wait_in_ring(std::optional<std::chrono::nanoseconds> timeout) noexcept;
+    [[nodiscard]] unsigned found() const noexcept;
+    [[nodiscard]] unsigned found_at_most() const noexcept;
+    unsigned run(unsigned max) noexcept;
     unsigned reap(unsigned max) noexcept;
     void refresh_clock() noexcept;
     [[nodiscard]] std::uint64_t next_timer() const noexcept { return next_timer_.load(std::memory_order_relaxed); }
@@ -155,6 +164,7 @@ class Reactor {
     TimerWheel wheel_;
     WaitRegistry sync_waits_;
     BufferRing buffers_;
+    std::optional<Readiness> readiness_;
     struct WakeOperation : Operation {
         Reactor* reactor;
     } wake_operation_{};

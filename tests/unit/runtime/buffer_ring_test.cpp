@@ -23,7 +23,7 @@ class Receiver {
     Receiver() {
         REQUIRE(io_uring_queue_init(kCount, &ring_, 0) == 0);
         REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends_.data()) == 0);
-        REQUIRE(buffers.open(ring_, kCount, 4096));
+        REQUIRE(buffers.open(&ring_, kCount, 4096));
     }
     ~Receiver() {
         buffers.close(ring_);
@@ -128,4 +128,21 @@ TEST_CASE("Long after a burst few buffers are in use again") {
     receiver.polls(BufferRing::kCalmPolls);
     receiver.recycle(receiver.burst(2 * BufferRing::kOfferedMin));  // those that are still on offer
     CHECK(receiver.burst(kCount).size() == BufferRing::kOfferedMin);
+}
+
+TEST_CASE("Without a ring buffers are taken, the one that came back last first, until there are none") {
+    BufferRing buffers;
+    REQUIRE(buffers.open(nullptr, 4, 4096));
+    std::set<std::uint32_t> taken;
+    for (int i = 0; i < 4; ++i) taken.insert(buffers.take());
+    CHECK(taken.size() == 4);
+    CHECK(buffers.take() == BufferRing::kNone);
+    buffers.recycle(2);
+    buffers.give_back(3);
+    buffers.recycle(1);
+    CHECK(buffers.take() == 1);
+    CHECK(buffers.take() == 2);
+    buffers.collect();
+    CHECK(buffers.take() == 3);
+    CHECK(buffers.outstanding() == 4);
 }

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/reactor/reactor.hpp"
 
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <memory>
 #include <thread>
@@ -69,6 +73,63 @@ TEST_CASE("What came during a freeze goes before the timers that became due in i
     alarm.start(**reactor, 1ms);
     while (!alarm.rang) (*reactor)->poll(Reactor::Block::until_event);
     (*reactor)->shut_down();
+}
+
+// The same of sockets, of which one look sees a few only.
+TEST_CASE("What clients sent during a freeze goes before the timers that became due in it") {
+    struct Client : Wait {
+        std::array<int, 2> ends{};
+        Readiness::Place* place = nullptr;
+        bool came = false;
+        bool late = false;
+    };
+    auto reactor = Reactor::create({.sharing = Sharing::migrating, .entries = 64, .buffers = 8});
+    REQUIRE(reactor);
+    (*reactor)->poll(Reactor::Block::no);
+    std::vector<Client> clients(3 * Readiness::kEventsMax);
+    for (Client& client : clients) {
+        client.on_complete = [](Operation& operation, std::int32_t, std::uint32_t) {
+            auto& self = static_cast<Client&>(static_cast<Wait&>(operation));
+            self.came = true;
+            if (self.scheduled()) self.unlink();
+        };
+        REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, client.ends.data()) == 0);
+        const auto entered = (*reactor)->readiness()->enter(client.ends[0]);
+        REQUIRE(entered);
+        client.place = *entered;
+        Readiness::await(*client.place, client);
+        (*reactor)->start_timer(client, 50ms);
+        client.fire = [](Timer& timer, Fired) { static_cast<Client&>(static_cast<Wait&>(timer)).late = true; };
+    }
+    for (const Client& client : clients) REQUIRE(::send(client.ends[1], "x", 1, 0) == 1);
+    std::this_thread::sleep_for(100ms);
+    while (!std::ranges::all_of(clients, &Client::came)) (*reactor)->poll(Reactor::Block::until_event);
+    CHECK(std::ranges::none_of(clients, &Client::late));
+    Alarm alarm;
+    alarm.start(**reactor, 1ms);
+    while (!alarm.rang) (*reactor)->poll(Reactor::Block::until_event);
+    (*reactor)->shut_down();
+    for (const Client& client : clients)
+        for (const int end : client.ends) ::close(end);
+}
+
+TEST_CASE("A wake-up ends a poll that waits, before it began or within it, in either kind of reactor") {
+    for (const Sharing sharing : {Sharing::one_thread, Sharing::migrating}) {
+        auto reactor = Reactor::create({.sharing = sharing, .entries = 64, .buffers = 8});
+        REQUIRE(reactor);
+        for (int i = 0; i < 3; ++i) {
+            (*reactor)->wake();
+            (*reactor)->poll(Reactor::Block::until_event);
+        }
+        const auto began = std::chrono::steady_clock::now();
+        std::thread other([&] {
+            std::this_thread::sleep_for(20ms);
+            (*reactor)->wake();
+        });
+        while (std::chrono::steady_clock::now() - began < 20ms) (*reactor)->poll(Reactor::Block::until_event);
+        other.join();
+        (*reactor)->shut_down();
+    }
 }
 
 TEST_CASE("A time-out that begins at the end of a long callback has its whole time") {

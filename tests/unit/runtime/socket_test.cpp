@@ -5,10 +5,13 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
+#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "on_every_backend.hpp"
+#include "runtime/sync.hpp"
 #include "runtime/worker.hpp"
 
 using namespace spindle::runtime;
@@ -29,9 +32,18 @@ task<Result<Received>> receive_one(char sent) {
     co_return received;
 }
 
+task<void> take_turns(std::atomic<int>& turns, const std::atomic<bool>& over, WaitGroup& ends) {
+    while (!over.load()) {
+        ++turns;
+        co_await yield();
+    }
+    ends.done();
+}
+
 }  // namespace
 
-TEST_CASE("who receives gets everything also when all provided buffers are taken" * doctest::skip(kThrift > 1)) {
+TEST_CASE("who receives gets everything also when all of the reactor's buffers are taken" *
+          doctest::skip(kThrift > 1)) {
     on_every_backend([](Run& run) -> task<void> {
         const unsigned more_than_there_are = Reactor::Options{}.buffers + 20;
         std::vector<Received> held;
@@ -47,5 +59,72 @@ TEST_CASE("who receives gets everything also when all provided buffers are taken
         // Among several processors the flow may have moved, and have had the buffers of two.
         if (run.variant.processors <= 1) CHECK(current_worker().counters.buffers_exhausted.read() > 0);
         held.clear();
+    });
+}
+
+TEST_CASE("a stream that never pauses lets others have their turn, and none of it is lost or mixed up") {
+    on_every_backend([](Run&) -> task<void> {
+        std::array<int, 2> pair{};
+        REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair.data()) == 0);
+        // Always more than the receiver has taken.
+        std::uint8_t sent = 0;
+        const auto fill = [&] {
+            std::array<std::uint8_t, 1000> some{};
+            while (true) {
+                std::uint8_t next = sent;
+                for (std::uint8_t& byte : some) byte = next++;
+                const ssize_t count = ::send(pair[1], some.data(), some.size(), MSG_NOSIGNAL);
+                if (count < 0) return;
+                sent = static_cast<std::uint8_t>(sent + count);
+            }
+        };
+        std::atomic<int> turns = 0;
+        std::atomic<bool> over = false;
+        WaitGroup others;
+        others.add(1);
+        spawn(take_turns(turns, over, others));
+        Socket socket(pair[0]);
+        std::uint8_t expected = 0;
+        bool in_order = true;
+        for (int i = 0; i < 1000; ++i) {
+            fill();
+            Result<Received> received = co_await socket.receive(10s);
+            REQUIRE(received.has_value());
+            for (const char byte : received->bytes())
+                in_order = in_order && static_cast<std::uint8_t>(byte) == expected++;
+        }
+        over = true;
+        co_await others.wait();
+        CHECK(in_order);
+        CHECK(turns.load() >= 1000 / 32);
+        co_await socket.close();
+        ::close(pair[1]);
+    });
+}
+
+TEST_CASE("bytes and the end of a stream that come together are both received, wherever the flow is by then") {
+    on_every_backend([](Run&) -> task<void> {
+        for (int i = 0; i < 200; ++i) {
+            std::array<int, 2> pair{};
+            REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair.data()) == 0);
+            Socket socket(pair[0]);
+            // Its first wait ends without anything: it stands among those that wait for events from then on.
+            const auto nothing = co_await socket.receive(1ms);
+            CHECK(code_of(nothing) == ETIMEDOUT);
+            const auto send_last = [](int end) -> task<void> {
+                REQUIRE(::send(end, "x", 1, MSG_NOSIGNAL) == 1);
+                ::close(end);
+                co_return;
+            };
+            spawn(send_last(pair[1]));
+            const auto first = co_await socket.receive(10s);
+            co_await yield();
+            const auto second = co_await socket.receive(10s);
+            REQUIRE(first.has_value());
+            CHECK(first->bytes() == "x");
+            REQUIRE(second.has_value());
+            CHECK(second->bytes().empty());
+            co_await socket.close();
+        }
     });
 }

@@ -63,6 +63,7 @@ class Reactor {
     void measure(RunMeter&) noexcept {}
 
     [[nodiscard]] bool has_completions() const noexcept { return !completed_.empty(); }
+    [[nodiscard]] bool has_readable_sockets() const noexcept { return false; }
     [[nodiscard]] bool has_task_work() const noexcept { return false; }
     [[nodiscard]] bool has_due_timer(std::uint64_t) const noexcept { return due_ != nullptr; }
     [[nodiscard]] unsigned in_flight() const noexcept { return in_flight_; }
