@@ -24,7 +24,7 @@ struct Figures {
     std::uint64_t accepted = 0;
     std::uint64_t accept_errors = 0;      ///< EMFILE, ENFILE, ENOBUFS, ENOMEM
     std::uint64_t shed = 0;               ///< connections closed at once: no descriptor, or no memory, was left
-    std::uint64_t buffers_exhausted = 0;  ///< receives that found the buffer ring empty
+    std::uint64_t buffers_exhausted = 0;  ///< receives that found no buffer of the worker's
     std::uint64_t stalls = 0;             ///< runs longer than lag_warning (when they end), or handoff_after
     std::uint64_t steals = 0;             ///< flows taken from another worker (fiber)
     std::uint64_t handoffs = 0;           ///< times that the worker went to another thread (fiber)

@@ -43,6 +43,9 @@ class RunMeter {
         counters_.runnable.set(completions);
     }
 
+    /// It has received from sockets since: that is no flow's run.
+    void received() noexcept { reading_ = CycleClock::now(); }
+
     // ---- by the backend
 
     /// The worker begins, or goes on upon another thread; a run that is under way is no longer its own.

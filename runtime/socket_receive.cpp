@@ -145,9 +145,13 @@ bool Socket::receive_or_enter(Reactor& here) noexcept {
     }
     if (place_ != nullptr) return false;
     const Result<Readiness::Place*> entered = here.readiness()->enter(descriptor_);
-    if (entered) place_ = *entered;
-    else end(entered.error().code);
-    return !entered;
+    if (entered) {
+        place_ = *entered;
+        return false;
+    }
+    current_worker().counters.shed.add();
+    end(entered.error().code);
+    return true;
 }
 
 void Socket::await_event() noexcept {
@@ -182,8 +186,7 @@ bool Socket::receive_at_once() noexcept {
     else if (size > 0) own_size_ = static_cast<std::uint32_t>(size);
     else if (id != BufferRing::kNone) buffers.recycle(id);
     else delete[] std::exchange(own_buffer_, nullptr);
-    // Less than there was room for is all there was: an edge tells of what comes after, or has told that the end is
-    // near.
+    // Less than there was room for is all there was (but: Readiness::ready), and of what comes after an edge will tell.
     if (place_ != nullptr && size == ssize_t{buffers.bytes()}) Readiness::keep_ready(*place_);
     if (size == 0 || (size < 0 && error != EAGAIN)) end(error);
     return size >= 0 || error != EAGAIN;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "runtime/fiber/thread_slice.hpp"
+#include "runtime/fiber/thread_state.hpp"
 
 namespace spindle::runtime {
 
@@ -59,7 +60,7 @@ void Monitor::watch() {
     }
 }
 
-// Nobody runs and nobody can be stuck: sleep until a processor leaves its ring. Announce first, look after.
+// Nobody runs and nobody can be stuck: sleep until a processor leaves its reactor. Announce first, look after.
 void Monitor::doze() {
     scheduler_.monitor_dozes.store(true);
     if (scheduler_.everybody_sleeps() && !drain_requested_.load() && !ending_.load()) {
@@ -76,7 +77,8 @@ bool Monitor::look_at_processors(Clock::time_point now) {
         const std::uint64_t word = processors[i]->word();
         if ((word & Processor::kUser) == 0) continue;
         if (looks_[i].word != word) {
-            looks_[i] = {.word = word, .since = now};
+            const Machine* machine = processors[i]->machine.load(std::memory_order_acquire);
+            looks_[i] = {.word = word, .since = now, .cpu_time_at = now, .cpu_time = machine->cpu_time()};
             continue;
         }
         suspicious = true;
@@ -98,17 +100,17 @@ bool Monitor::is_needed(const Processor& processor, Clock::time_point now) {
     return processor.has_waiting_work(static_cast<std::uint64_t>(nanoseconds));
 }
 
-// Judged anew over each kLook or more: a handler may compute first and block then.
+// Judged anew over each kLook or more: a handler may compute first and block then. Most threads that used no CPU time
+// sleep, but some wait for a CPU, with their turn to come: taking their processor away would help nobody.
 bool Monitor::is_blocked(const Processor& processor, Look& look, Clock::time_point now) {
     const auto passed = now - look.cpu_time_at;
-    if (look.cpu_time_at != Clock::time_point{} && passed < kLook * 3 / 4) return false;
+    if (passed < kLook * 3 / 4) return false;
     const Machine* machine = processor.machine.load(std::memory_order_acquire);
     const auto cpu_time = machine->cpu_time();
     const auto used = cpu_time - look.cpu_time;
-    const bool first = look.cpu_time_at == Clock::time_point{};
     look.cpu_time_at = now;
     look.cpu_time = cpu_time;
-    return !first && used < passed / 16;
+    return used < passed / 16 && is_asleep(machine->thread_id());
 }
 
 // The machine is reserved first: a processor taken without anybody to run it would be lost.

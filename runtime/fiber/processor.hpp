@@ -113,7 +113,7 @@ class Processor final : public Worker, public AcceptSink {
     RunQueue<Fiber> queue;
     std::atomic<Machine*> machine{nullptr};    ///< who holds it; written by assign()
     std::atomic<const char*> route{nullptr};   ///< of the handler that runs; by the owner
-    std::atomic<bool> asleep{false};           ///< waits in its ring; cleared by whoever wakes it
+    std::atomic<bool> asleep{false};           ///< waits in its reactor; cleared by whoever wakes it
     std::atomic<bool> accepting_ended{false};  ///< drained, and no accept in flight any more
     unsigned tick = 0;                         ///< dispatches; the owner's
     bool searching = false;                    ///< woken to look for work, has found none yet; the owner's

@@ -4,7 +4,7 @@
 //
 // Where a processor looks for its next fiber, in this order: its own queue; the global queue (every 61st
 // dispatch it comes first, with a look at the ring, so that neither starves: fairness.hpp); other processors' queues, of
-// which it takes half; its ring, in which it then sleeps.
+// which it takes half; its reactor, in which it then sleeps.
 //
 // Waking. Whoever makes fibers runnable wakes one sleeping processor, and none while a woken one is
 // still searching; that one, when it has found work and left some, wakes the next. A processor that goes

@@ -2,7 +2,7 @@
 //
 // One io_uring operation in flight. Its address is the submission's user_data, so it must outlive its
 // last completion: whoever awaits it owns it and waits for that. Cancelling never shortens this; only
-// the target's own completion is final.
+// the target's own completion is final. Of a socket in a Readiness it is what an event completes.
 #pragma once
 
 #include <cstdint>

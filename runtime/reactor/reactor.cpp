@@ -157,16 +157,10 @@ unsigned Reactor::poll(Block block, unsigned completions_max) {
     }
     refresh_clock();
     if (meter_ != nullptr) meter_->polled(cycles_, waits, was_away, found());
-    if (unseen_ == 0) {
-        unseen_ = found_at_most();
-        seen_until_ = now_;
-    }
     const unsigned ran = run(completions_max);
-    unseen_ = std::min(unseen_ - std::min(unseen_, ran), found_at_most());
-    if (unseen_ == 0) {
-        wheel_.advance(seen_until_ / kNanosecondsPerTick);
-        sync_waits_.advance(seen_until_ / kNanosecondsPerTick);
-    }
+    const std::uint64_t tick = told_until() / kNanosecondsPerTick;
+    wheel_.advance(tick);
+    sync_waits_.advance(tick);
     if (!inbox_.empty()) deliver_posts();
     next_timer_.store(next_expiry(), std::memory_order_relaxed);
     return ran;
@@ -182,16 +176,26 @@ void Reactor::submit_and_look() noexcept {
 /// What the last look has found and has not run.
 unsigned Reactor::found() const noexcept { return io_uring_cq_ready(&ring_) + (readiness_ ? readiness_->untold() : 0); }
 
-unsigned Reactor::found_at_most() const noexcept {
-    return io_uring_cq_ready(&ring_) + (readiness_ ? readiness_->untold_at_most() : 0);
+unsigned Reactor::run(unsigned max) noexcept {
+    if (unseen_ == 0) {
+        unseen_ = io_uring_cq_ready(&ring_);
+        seen_until_ = now_;
+    }
+    if (!readiness_) return reap(max);
+    readiness_->date(now_);
+    if (readiness_->take_wake()) wake_pending_.exchange(false, std::memory_order_seq_cst);
+    // Neither may keep the other waiting: a burst of accepts, say, those who are connected.
+    unsigned ran = reap(max - std::min(max / 2, readiness_->untold()));
+    const unsigned told = readiness_->tell(max - ran);
+    if (told > 0 && meter_ != nullptr) meter_->received();
+    ran += told;
+    return ran + reap(max - ran);
 }
 
-unsigned Reactor::run(unsigned max) noexcept {
-    unsigned ran = reap(max);
-    if (!readiness_) return ran;
-    if (readiness_->take_wake()) wake_pending_.store(false, std::memory_order_seq_cst);
-    ran += readiness_->tell(max - ran);
-    return ran;
+/// What has come by then has run. In ns.
+std::uint64_t Reactor::told_until() noexcept {
+    if (unseen_ == 0) ran_until_ = seen_until_;
+    return readiness_ ? std::min(ran_until_, readiness_->told_until()) : ran_until_;
 }
 
 std::uint64_t Reactor::next_expiry() noexcept {
@@ -243,6 +247,7 @@ unsigned Reactor::reap(unsigned max) noexcept {
         if ((flags & IORING_CQE_F_MORE) == 0) --in_flight_;
         operation->on_complete(*operation, result, flags);
     }
+    unseen_ -= std::min(unseen_, ran);
     return ran;
 }
 
@@ -279,7 +284,8 @@ void Reactor::arm_wake() noexcept {
 void Reactor::woken(Operation& operation, std::int32_t /*result*/, std::uint32_t /*flags*/) {
     Reactor& reactor = *static_cast<WakeOperation&>(operation).reactor;
     reactor.wake_armed_ = false;
-    reactor.wake_pending_.store(false, std::memory_order_seq_cst);
+    reactor.wake_pending_.exchange(false,
+                                   std::memory_order_seq_cst);  // reads what the waker wrote, so that its post is seen
     if (!reactor.closing_) reactor.arm_wake();
 }
 

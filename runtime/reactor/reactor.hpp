@@ -84,7 +84,7 @@ class Reactor {
     enum class Block : std::uint8_t { no, until_event };
     static constexpr unsigned kCompletionsMax = 256;
     /// Submits, waits if asked (until a completion, a timer or wake()), runs at most `completions_max` completions,
-    /// oldest first, and due timers. Returns how many completions ran.
+    /// oldest first (sockets that can be read have half of them), and due timers. Returns how many ran.
     unsigned poll(Block block, unsigned completions_max = kCompletionsMax);
 
     /// Ends a blocking poll() now or the next one. Any thread; async-signal-safe.
@@ -134,8 +134,8 @@ class Reactor {
     void submit_and_wait() noexcept;
     void submit_and_wait_in_ring(std::optional<std::chrono::nanoseconds> timeout) noexcept;
     [[nodiscard]] unsigned found() const noexcept;
-    [[nodiscard]] unsigned found_at_most() const noexcept;
     unsigned run(unsigned max) noexcept;
+    [[nodiscard]] std::uint64_t told_until() noexcept;
     unsigned reap(unsigned max) noexcept;
     void refresh_clock() noexcept;
     [[nodiscard]] std::uint64_t next_timer() const noexcept { return next_timer_.load(std::memory_order_relaxed); }
@@ -171,6 +171,7 @@ class Reactor {
     // What has come by a time goes before what is due by then: after a freeze, whoever sent meanwhile was not late.
     unsigned unseen_ = 0;           // completions that were there then and have not run
     std::uint64_t seen_until_ = 0;  // ns
+    std::uint64_t ran_until_ = 0;   // ns; what was there then has run
 
     std::atomic<std::uint64_t> next_timer_{kNoTimer};    // ticks; by the owner; early when that timer was cancelled
     alignas(64) std::atomic<bool> wake_pending_{false};  // by wake(), cleared by the owner

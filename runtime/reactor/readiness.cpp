@@ -2,6 +2,8 @@
 #include "runtime/reactor/readiness.hpp"
 
 #include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,23 +15,38 @@ namespace spindle::runtime {
 
 namespace {
 
-constexpr std::uint32_t kEdges = EPOLLIN | EPOLLRDHUP | EPOLLET;
+constexpr std::uint32_t kEdges = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET;
+constexpr std::uint32_t kFinal = EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+
+bool is_unix(int socket) noexcept {
+    int domain = 0;
+    socklen_t size = sizeof domain;
+    return ::getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX;
+}
 
 }  // namespace
 
 Readiness::~Readiness() {
     if (epoll_ >= 0) ::close(epoll_);
+    if (marker_ >= 0) ::close(marker_);
 }
 
 // The ring tells by its level: what overflowed, or was left for the next poll, is told again. Of the eventfd each write
 // is an edge, so that nobody has to read it.
 Result<void> Readiness::open(int ring, int wake) {
     epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
-    if (epoll_ < 0) return last_failure();
+    marker_ = ::eventfd(0, EFD_CLOEXEC);
+    if (epoll_ < 0 || marker_ < 0) return last_failure();
     epoll_event completions{.events = EPOLLIN, .data = {.ptr = nullptr}};
     epoll_event wakes{.events = EPOLLIN | EPOLLET, .data = {.ptr = this}};
-    if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, ring, &completions) != 0) return last_failure();
-    if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, wake, &wakes) != 0) return last_failure();
+    epoll_event marks{.events = EPOLLIN | EPOLLET, .data = {.ptr = &marker_}};
+    if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, ring, &completions) != 0 ||
+        ::epoll_ctl(epoll_, EPOLL_CTL_ADD, wake, &wakes) != 0 ||
+        ::epoll_ctl(epoll_, EPOLL_CTL_ADD, marker_, &marks) != 0)
+        return last_failure();
+    // A kernel, or who filters its calls, may know epoll and not this: better to learn it now.
+    const timespec not_at_all{};
+    if (::epoll_pwait2(epoll_, events_.data(), 1, &not_at_all, nullptr) < 0) return last_failure();
     return {};
 }
 
@@ -44,6 +61,7 @@ Result<Readiness::Place*> Readiness::enter(int socket) noexcept {
         leave(*place);
         return failure(error);
     }
+    if (is_unix(socket)) place->word_.store(kAlways, std::memory_order_relaxed);
     return place;
 }
 
@@ -56,9 +74,7 @@ Readiness::Place* Readiness::free_place() noexcept {
         return &place;
     }
     try {
-        Place& place = places_.emplace_back();
-        entered_ = static_cast<unsigned>(places_.size());
-        return &place;
+        return &places_.emplace_back();
     } catch (const std::bad_alloc&) {
         return nullptr;
     }
@@ -92,12 +108,29 @@ void Readiness::look(std::optional<std::chrono::nanoseconds> timeout) noexcept {
     CHECK_THAT(seen >= 0 || io_error() == EINTR);
     told_ = 0;
     count_ = 0;
+    undated_ = seen >= 0;
     if (seen < 0) return;
-    saw_all_ = static_cast<unsigned>(seen) < kEventsMax;
+    full_ = static_cast<unsigned>(seen) == kEventsMax;
     // What is no socket's ends a wait, and is nothing to be told.
     for (const epoll_event& event : std::span(events_).first(static_cast<unsigned>(seen))) {
         if (event.data.ptr == this) woken_ = true;
+        else if (event.data.ptr == &marker_) marker_turned_up_ = true;
         else if (event.data.ptr != nullptr) events_[count_++] = event;
+    }
+}
+
+void Readiness::date(std::uint64_t now) noexcept {
+    if (!std::exchange(undated_, false)) return;
+    if (std::exchange(marker_turned_up_, false)) {
+        marker_under_way_ = false;
+        seen_until_ = marked_at_;
+    }
+    if (!full_) {
+        seen_until_ = now;
+    } else if (!marker_under_way_) {
+        const std::uint64_t one = 1;
+        marker_under_way_ = ::write(marker_, &one, sizeof one) == sizeof one;
+        marked_at_ = now;
     }
 }
 
@@ -112,10 +145,10 @@ unsigned Readiness::tell(unsigned max) noexcept {
 
 // Whoever waits waits on this thread, and nobody leaves a place where somebody waits.
 void Readiness::tell(Place& place, std::uint32_t events) noexcept {
-    const std::uintptr_t flags = kReady | ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0 ? kHungUp : 0);
+    const std::uintptr_t flags = kReady | ((events & kFinal) != 0 ? kAlways : 0);
     const std::uintptr_t before = word(place);
     if ((before & kLeft) == 0 && before > kFlags) {
-        place.word_.store((before & kHungUp) | flags, std::memory_order_relaxed);
+        place.word_.store((before & kAlways) | flags, std::memory_order_relaxed);
         auto* operation = reinterpret_cast<Operation*>(before & ~kFlags);
         operation->on_complete(*operation, 0, events);
     } else {

@@ -52,8 +52,9 @@ class Readiness {
     /// Its socket is closed, or open in `socket` and goes elsewhere. The place may be given to another. Any thread.
     void leave(Place& place, std::optional<int> socket = std::nullopt) noexcept;
 
-    /// Receiving from its socket is worth a try; always, once the peer has sent its last.
-    [[nodiscard]] static bool ready(const Place& place) noexcept { return (word(place) & (kReady | kHungUp)) != 0; }
+    /// Receiving from its socket is worth a try; always, once the peer has sent its last or urgent data, and with unix
+    /// sockets: what stops a receive there (the mark, or descriptors that were passed) has no edge of its own.
+    [[nodiscard]] static bool ready(const Place& place) noexcept { return (word(place) & (kReady | kAlways)) != 0; }
     /// Before receiving: what comes from then on makes it ready again.
     static void heed(Place& place) noexcept { place.word_.store(word(place) & ~kReady, std::memory_order_relaxed); }
     /// There may be more than was received.
@@ -63,7 +64,7 @@ class Readiness {
 
     /// Completes `operation` with the next event.
     static void await(Place& place, Operation& operation) noexcept {
-        place.word_.store(reinterpret_cast<std::uintptr_t>(&operation) | (word(place) & kHungUp),
+        place.word_.store(reinterpret_cast<std::uintptr_t>(&operation) | (word(place) & kAlways),
                           std::memory_order_relaxed);
     }
     /// There is one in the next look if its socket can be read.
@@ -80,10 +81,15 @@ class Readiness {
     /// Asks the kernel for events, unless there are some that have not been told; waits for one as long as `timeout`
     /// says (zero: not at all; nothing: for ever). May end early.
     void look(std::optional<std::chrono::nanoseconds> timeout) noexcept;
+    /// The time at which look() has ended; to be told after each.
+    void date(std::uint64_t now) noexcept;
     /// Asked for and not told yet.
     [[nodiscard]] unsigned untold() const noexcept { return count_ - told_; }
-    /// Of all that have happened by the last look, at most so many have not been told.
-    [[nodiscard]] unsigned untold_at_most() const noexcept { return saw_all_ ? untold() : untold() + entered_; }
+    /// All that has happened by then has been told, however many looks it takes to see it all.
+    [[nodiscard]] std::uint64_t told_until() noexcept {
+        if (untold() == 0) told_until_ = seen_until_;
+        return told_until_;
+    }
     /// `wake` was written to, as the last look saw; until this is asked.
     [[nodiscard]] bool take_wake() noexcept { return std::exchange(woken_, false); }
     [[nodiscard]] bool woken() const noexcept { return woken_; }
@@ -95,9 +101,9 @@ class Readiness {
 
   private:
     static constexpr std::uintptr_t kReady = 1;
-    static constexpr std::uintptr_t kHungUp = 2;  ///< no edge will tell of its end again
+    static constexpr std::uintptr_t kAlways = 2;
     static constexpr std::uintptr_t kLeft = 4;
-    static constexpr std::uintptr_t kFlags = kReady | kHungUp | kLeft;
+    static constexpr std::uintptr_t kFlags = kReady | kAlways | kLeft;
 
     [[nodiscard]] static std::uintptr_t word(const Place& place) noexcept {
         return place.word_.load(std::memory_order_relaxed);
@@ -106,12 +112,20 @@ class Readiness {
     static void tell(Place& place, std::uint32_t events) noexcept;
 
     int epoll_ = -1;
-    unsigned entered_ = 0;  // at least as many as stand here
     std::array<epoll_event, kEventsMax> events_{};
     unsigned count_ = 0;
     unsigned told_ = 0;
-    bool saw_all_ = true;
     bool woken_ = false;
+    // A look that is full has not seen all. The kernel hands events out in the order in which they came: one that is
+    // made then (an eventfd is written to) says when it has turned up that whatever came before it has, too.
+    int marker_ = -1;
+    bool marker_under_way_ = false;
+    bool marker_turned_up_ = false;
+    bool undated_ = false;
+    bool full_ = false;
+    std::uint64_t marked_at_ = 0;
+    std::uint64_t seen_until_ = 0;
+    std::uint64_t told_until_ = 0;
     std::deque<Place> places_;  // grows only
     Place* free_ = nullptr;
     std::atomic<Place*> left_{nullptr};  // pushed by any thread, taken by the owner

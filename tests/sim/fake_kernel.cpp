@@ -8,6 +8,7 @@
 #include "runtime/fiber/fiber_dump.hpp"
 #include "runtime/fiber/stack_trimmer.hpp"
 #include "runtime/fiber/thread_slice.hpp"
+#include "runtime/fiber/thread_state.hpp"
 #include "runtime/overflow_reporter.hpp"
 #include "tests/sim/virtual_threads.hpp"
 
@@ -59,6 +60,7 @@ int sched_getaffinity(pid_t, std::size_t, cpu_set_t*) noexcept { return -1; }
 namespace spindle::runtime {
 
 void set_thread_slice(std::chrono::nanoseconds) noexcept {}
+bool is_asleep(int) noexcept { return true; }
 void install_overflow_reporter(AskStackUser) {}
 void report_overflow(std::size_t) { std::abort(); }
 AlternateSignalStack::AlternateSignalStack() = default;

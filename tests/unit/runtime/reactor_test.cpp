@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <deque>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -25,6 +26,62 @@ struct Alarm : Wait {
         reactor.start_timer(*this, after);
         fire = [](Timer& timer, Fired) { static_cast<Alarm&>(timer).rang = true; };
     }
+};
+
+struct Nop : Operation {
+    bool ran = false;
+
+    void file(Reactor& reactor) {
+        on_complete = [](Operation& operation, std::int32_t, std::uint32_t) {
+            static_cast<Nop&>(operation).ran = true;
+        };
+        reactor.file(*this, [](io_uring_sqe* sqe) { io_uring_prep_nop(sqe); });
+    }
+};
+
+/// A socket that waits in a reactor's Readiness to be read, and its peer.
+class Client : Wait {
+  public:
+    explicit Client(Reactor& reactor) : reactor_(reactor) {
+        on_complete = [](Operation& operation, std::int32_t, std::uint32_t) {
+            auto& self = static_cast<Client&>(static_cast<Wait&>(operation));
+            ++self.came;
+            if (self.scheduled()) self.unlink();
+        };
+        REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends_.data()) == 0);
+        const auto entered = reactor_.readiness()->enter(ends_[0]);
+        REQUIRE(entered);
+        place_ = *entered;
+    }
+    ~Client() {
+        for (const int end : ends_) ::close(end);
+    }
+    Client(const Client&) = delete;
+    Client& operator=(const Client&) = delete;
+
+    void await(std::chrono::nanoseconds timeout) {
+        Readiness::await(*place_, *this);
+        reactor_.start_timer(*this, timeout);
+        fire = [](Timer& timer, Fired) { static_cast<Client&>(static_cast<Wait&>(timer)).late = true; };
+    }
+    /// Though nothing was received: there is another event in the next look.
+    void await_again() {
+        Readiness::await(*place_, *this);
+        reactor_.readiness()->ask_again(*place_, ends_[0]);
+    }
+    void stop_waiting() {
+        if (scheduled()) unlink();
+        Readiness::stop_waiting(*place_);
+    }
+    void send() const { REQUIRE(::send(ends_[1], "x", 1, 0) == 1); }
+
+    int came = 0;
+    bool late = false;
+
+  private:
+    Reactor& reactor_;
+    std::array<int, 2> ends_{};
+    Readiness::Place* place_ = nullptr;
 };
 
 /// Whether the first of two timers rang alone after a callback that ended between the two.
@@ -75,42 +132,61 @@ TEST_CASE("What came during a freeze goes before the timers that became due in i
     (*reactor)->shut_down();
 }
 
-// The same of sockets, of which one look sees a few only.
+// The same of sockets, of which one look sees a few only, and with completions that come meanwhile.
 TEST_CASE("What clients sent during a freeze goes before the timers that became due in it") {
-    struct Client : Wait {
-        std::array<int, 2> ends{};
-        Readiness::Place* place = nullptr;
-        bool came = false;
-        bool late = false;
-    };
-    auto reactor = Reactor::create({.sharing = Sharing::migrating, .entries = 64, .buffers = 8});
+    auto reactor = Reactor::create({.sharing = Sharing::migrating, .entries = 1024, .buffers = 8});
     REQUIRE(reactor);
     (*reactor)->poll(Reactor::Block::no);
-    std::vector<Client> clients(3 * Readiness::kEventsMax);
-    for (Client& client : clients) {
-        client.on_complete = [](Operation& operation, std::int32_t, std::uint32_t) {
-            auto& self = static_cast<Client&>(static_cast<Wait&>(operation));
-            self.came = true;
-            if (self.scheduled()) self.unlink();
-        };
-        REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, client.ends.data()) == 0);
-        const auto entered = (*reactor)->readiness()->enter(client.ends[0]);
-        REQUIRE(entered);
-        client.place = *entered;
-        Readiness::await(*client.place, client);
-        (*reactor)->start_timer(client, 50ms);
-        client.fire = [](Timer& timer, Fired) { static_cast<Client&>(static_cast<Wait&>(timer)).late = true; };
-    }
-    for (const Client& client : clients) REQUIRE(::send(client.ends[1], "x", 1, 0) == 1);
+    std::deque<Client> clients;
+    for (unsigned i = 0; i < 3 * Readiness::kEventsMax; ++i) clients.emplace_back(**reactor).await(50ms);
+    for (const Client& client : clients) client.send();
     std::this_thread::sleep_for(100ms);
-    while (!std::ranges::all_of(clients, &Client::came)) (*reactor)->poll(Reactor::Block::until_event);
+    (*reactor)->poll(Reactor::Block::no);
+    std::vector<Nop> nops(200);
+    for (Nop& nop : nops) nop.file(**reactor);
+    const auto came = [](const Client& client) { return client.came > 0; };
+    while (!std::ranges::all_of(clients, came)) (*reactor)->poll(Reactor::Block::until_event, 100);
     CHECK(std::ranges::none_of(clients, &Client::late));
     Alarm alarm;
     alarm.start(**reactor, 1ms);
     while (!alarm.rang) (*reactor)->poll(Reactor::Block::until_event);
     (*reactor)->shut_down();
-    for (const Client& client : clients)
-        for (const int end : client.ends) ::close(end);
+}
+
+TEST_CASE("Timers are not late because more sockets can be read, all the time, than one look sees, and many are idle") {
+    auto reactor = Reactor::create({.sharing = Sharing::migrating, .entries = 64, .buffers = 8});
+    REQUIRE(reactor);
+    std::deque<Client> busy;
+    std::deque<Client> idle;
+    for (unsigned i = 0; i < 100; ++i) busy.emplace_back(**reactor).send();
+    for (unsigned i = 0; i < 1000; ++i) idle.emplace_back(**reactor).await(0s);
+    Alarm alarm;
+    alarm.start(**reactor, 5ms);
+    unsigned polls_late = 0;
+    while (!alarm.rang) {
+        for (Client& client : busy) client.await_again();
+        (*reactor)->poll(Reactor::Block::until_event);
+        if ((*reactor)->has_due_timer((*reactor)->now())) ++polls_late;
+    }
+    CHECK(polls_late <= 5);
+    for (Client& client : idle) client.stop_waiting();
+    (*reactor)->shut_down();
+}
+
+TEST_CASE("Completions and sockets that can be read do not keep each other waiting") {
+    auto reactor = Reactor::create({.sharing = Sharing::migrating, .entries = 1024, .buffers = 8});
+    REQUIRE(reactor);
+    std::deque<Client> clients;
+    for (unsigned i = 0; i < 20; ++i) clients.emplace_back(**reactor).await(0s);
+    for (const Client& client : clients) client.send();
+    std::vector<Nop> nops(200);
+    for (Nop& nop : nops) nop.file(**reactor);
+    (*reactor)->poll(Reactor::Block::no, 20);
+    CHECK(std::ranges::count_if(clients, [](const Client& client) { return client.came > 0; }) == 10);
+    CHECK(std::ranges::count_if(nops, [](const Nop& nop) { return nop.ran; }) == 10);
+    while ((*reactor)->in_flight() > 0) (*reactor)->poll(Reactor::Block::until_event, 20);
+    for (Client& client : clients) client.stop_waiting();
+    (*reactor)->shut_down();
 }
 
 TEST_CASE("A wake-up ends a poll that waits, before it began or within it, in either kind of reactor") {

@@ -1,19 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/reactor/readiness.hpp"
 
+#include <fcntl.h>
 #include <liburing.h>
+#include <netinet/in.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <mutex>
 #include <optional>
+#include <ranges>
 #include <string>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include <doctest/doctest.h>
 
@@ -57,7 +65,7 @@ struct Surroundings {
 struct Reader : Operation {
     explicit Reader(Readiness& where) {
         on_complete = [](Operation& operation, std::int32_t, std::uint32_t) { ++static_cast<Reader&>(operation).told; };
-        REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()) == 0);
+        connect();
         enter(where);
     }
     ~Reader() {
@@ -66,6 +74,23 @@ struct Reader : Operation {
     Reader(const Reader&) = delete;
     Reader& operator=(const Reader&) = delete;
 
+    // By TCP: unix sockets are always worth a try.
+    void connect() {
+        const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        auto* const where = reinterpret_cast<sockaddr*>(&address);
+        socklen_t size = sizeof address;
+        REQUIRE(::bind(listener, where, size) == 0);
+        REQUIRE(::listen(listener, 1) == 0);
+        REQUIRE(::getsockname(listener, where, &size) == 0);
+        ends[1] = ::socket(AF_INET, SOCK_STREAM, 0);
+        REQUIRE(::connect(ends[1], where, size) == 0);
+        ends[0] = ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK);
+        REQUIRE(ends[0] >= 0);
+        ::close(listener);
+    }
     void enter(Readiness& where) {
         const auto entered = where.enter(ends[0]);
         REQUIRE(entered);
@@ -139,6 +164,32 @@ TEST_CASE("A peer that has sent its last leaves a socket ready for ever, since n
     CHECK(reader.receive() == 0);
 }
 
+TEST_CASE("Urgent data leaves a socket ready for ever, since a receive stops at its mark") {
+    Surroundings around;
+    Reader reader(around.readiness);
+    reader.await();
+    reader.send(5);
+    REQUIRE(::send(reader.ends[1], "!", 1, MSG_OOB) == 1);
+    reader.send(7);
+    around.tell_all();
+    CHECK(reader.told == 1);
+    CHECK(reader.receive() == 5);
+    CHECK(reader.ready());
+    CHECK(reader.receive() == 7);
+}
+
+TEST_CASE("A unix socket is always ready, since a receive stops at what else is passed there") {
+    Surroundings around;
+    std::array<int, 2> ends{};
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()) == 0);
+    const auto place = around.readiness.enter(ends[0]);
+    REQUIRE(place);
+    CHECK(Readiness::ready(**place));
+    Readiness::heed(**place);
+    CHECK(Readiness::ready(**place));
+    for (const int end : ends) ::close(end);
+}
+
 TEST_CASE("Who left bytes asks again, and is told of them behind those who wait already") {
     Surroundings around;
     Reader greedy(around.readiness);
@@ -177,23 +228,101 @@ TEST_CASE("An event for a socket that has just been closed is no more than a fal
     CHECK(next.told == 1);
 }
 
-TEST_CASE("A look sees so many that it can be told how many there may be, each in its turn") {
+TEST_CASE(
+    "More events than a look sees come in their order, and it is known when all of an earlier time have been told") {
     Surroundings around;
     std::deque<Reader> readers;
     constexpr unsigned kReaders = 2 * Readiness::kEventsMax + 10;
     for (unsigned i = 0; i < kReaders; ++i) readers.emplace_back(around.readiness).await();
+    const auto look_at = [&](std::uint64_t now) {
+        around.readiness.look(kNotAtAll);
+        around.readiness.date(now);
+    };
+    const auto told_of = [&](std::size_t first, std::size_t count) {
+        const auto told = [](const Reader& reader) { return reader.told > 0; };
+        return std::ranges::all_of(readers | std::views::drop(first) | std::views::take(count), told);
+    };
+    look_at(10);
+    CHECK(around.readiness.told_until() == 10);
     for (Reader& reader : readers) reader.send();
-    around.readiness.look(kNotAtAll);
+    look_at(20);
     CHECK(around.readiness.untold() == Readiness::kEventsMax);
-    CHECK(around.readiness.untold_at_most() >= kReaders);
     CHECK(around.readiness.tell(10) == 10);
-    around.readiness.look(kNotAtAll);  // sees nothing new before the others have been told
+    look_at(30);  // sees nothing new before the others have been told
     CHECK(around.readiness.untold() == Readiness::kEventsMax - 10);
     CHECK(around.readiness.tell(Readiness::kEventsMax) == Readiness::kEventsMax - 10);
-    CHECK(around.tell_all() == Readiness::kEventsMax);
-    CHECK(around.tell_all() == 10);
-    CHECK(around.readiness.untold_at_most() == 0);
-    for (unsigned i = 0; i < kReaders; ++i) CHECK(readers[i].told == 1);
+    CHECK(told_of(0, Readiness::kEventsMax));
+    CHECK(around.readiness.told_until() == 10);
+    // While looks are full for ever, since the first ones go on.
+    for (std::uint64_t now = 40; now <= 60; now += 10) {
+        for (Reader& reader : readers | std::views::take(2 * Readiness::kEventsMax)) {
+            if (reader.told == 0) continue;
+            reader.await();
+            reader.send();
+        }
+        look_at(now);
+        around.readiness.tell(Readiness::kEventsMax);
+    }
+    CHECK(told_of(0, kReaders));
+    CHECK(around.readiness.told_until() == 20);
+}
+
+TEST_CASE("Who cannot enter learns why, and its place is the next one's") {
+    Surroundings around;
+    const int file = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    const auto refused = around.readiness.enter(file);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == EPERM);
+    ::close(file);
+    Reader reader(around.readiness);
+    reader.await();
+    reader.send();
+    CHECK(around.tell_all() == 1);
+    CHECK(reader.told == 1);
+}
+
+// Whoever has taken a socket over leaves its place while the owner looks, tells, and gives places away.
+TEST_CASE("Places that others leave meanwhile are told of and given away without harm") {
+    Surroundings around;
+    constexpr int kSockets = 2000;
+    std::vector<std::pair<int, Readiness::Place*>> entered;
+    std::mutex mutex;
+    std::atomic<bool> over = false;
+    std::vector<int> peers;
+    std::thread other([&] {
+        while (true) {
+            const bool last = over.load();
+            std::vector<std::pair<int, Readiness::Place*>> mine;
+            {
+                std::lock_guard lock(mutex);
+                mine.swap(entered);
+            }
+            for (const auto& [socket, place] : mine) {
+                around.readiness.leave(*place, socket);
+                ::close(socket);
+            }
+            if (last && mine.empty()) return;
+        }
+    });
+    for (int i = 0; i < kSockets; ++i) {
+        std::array<int, 2> ends{};
+        REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()) == 0);
+        const auto place = around.readiness.enter(ends[0]);
+        REQUIRE(place);
+        REQUIRE(::send(ends[1], "x", 1, 0) == 1);
+        {
+            std::lock_guard lock(mutex);
+            entered.emplace_back(ends[0], *place);
+        }
+        around.tell_all();
+        ::close(ends[1]);
+    }
+    over = true;
+    other.join();
+    Reader reader(around.readiness);
+    reader.await();
+    reader.send();
+    while (reader.told == 0) around.tell_all();
 }
 
 TEST_CASE("Each write to the eventfd that nobody reads ends a wait") {

@@ -7,6 +7,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,22 @@ task<Result<Received>> receive_one(char sent) {
     co_await socket.close();
     ::close(pair[1]);
     co_return received;
+}
+
+void send_with_descriptor(int end, char byte) {
+    iovec data{.iov_base = &byte, .iov_len = 1};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+    msghdr message{};
+    message.msg_iov = &data;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    cmsghdr* const passed = CMSG_FIRSTHDR(&message);
+    passed->cmsg_level = SOL_SOCKET;
+    passed->cmsg_type = SCM_RIGHTS;
+    passed->cmsg_len = CMSG_LEN(sizeof end);
+    std::memcpy(CMSG_DATA(passed), &end, sizeof end);
+    REQUIRE(::sendmsg(end, &message, MSG_NOSIGNAL) == 1);
 }
 
 task<void> take_turns(std::atomic<int>& turns, const std::atomic<bool>& over, WaitGroup& ends) {
@@ -126,5 +143,34 @@ TEST_CASE("bytes and the end of a stream that come together are both received, w
             CHECK(second->bytes().empty());
             co_await socket.close();
         }
+    });
+}
+
+// Where a receive stops though there is more: nothing tells of the rest.
+TEST_CASE("what comes behind descriptors that are passed, or out-of-band data, is received too") {
+    on_every_backend([](Run&) -> task<void> {
+        std::array<int, 2> pair{};
+        REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair.data()) == 0);
+        Socket socket(pair[0]);
+        const auto nothing = co_await socket.receive(1ms);
+        CHECK(code_of(nothing) == ETIMEDOUT);
+        const auto send_all = [](int end) -> task<void> {
+            REQUIRE(::send(end, "a", 1, MSG_NOSIGNAL) == 1);
+            send_with_descriptor(end, 'b');
+            REQUIRE(::send(end, "c", 1, MSG_NOSIGNAL) == 1);
+            REQUIRE(::send(end, "!", 1, MSG_NOSIGNAL | MSG_OOB) == 1);
+            REQUIRE(::send(end, "d", 1, MSG_NOSIGNAL) == 1);
+            co_return;
+        };
+        spawn(send_all(pair[1]));
+        std::string all;
+        while (all.size() < 4) {
+            const auto received = co_await socket.receive(10s);
+            REQUIRE(received.has_value());
+            all += received->bytes();
+        }
+        CHECK(all == "abcd");
+        co_await socket.close();
+        ::close(pair[1]);
     });
 }
