@@ -315,6 +315,11 @@ class Loader {
         if (route.handler == "static") check_static(item, route);
         else route.index.clear();
         if (route.handler == "redirect" || route.handler == "rewrite") check_target(item, route);
+        if (constexpr std::array kWithoutContent = {204, 205, 304};
+            route.handler == "respond" && !route.body.empty() && contains(kWithoutContent, int{route.status}))
+            report_.add(
+                place_of(item.at("body")),
+                fmt::format("route.body cannot be sent: a response with status {} has no content", route.status));
     }
 
     /// Of a redirect or rewrite.

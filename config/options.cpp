@@ -32,7 +32,8 @@ void add_response_options(std::vector<Option<Holder>>& options, std::string_view
         options.push_back({section, name, std::move(rule), "both", meaning});
     };
     add("set_headers", headers<Holder>(RULE(set_headers)),
-        "Response headers to set, in place of what the handler says. Routes keep what their site sets, sites what "
+        "Response headers to set, in place of what the handler says (Vary: beside it). Routes keep what their site "
+        "sets, sites what "
         "[responses] sets, unless they set the same name.");
     add("add_headers", headers<Holder>(RULE(add_headers)), "Response headers to add, beside others of the same name.");
     add("remove_headers",

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/handlers/fixed.hpp"
 
+#include <algorithm>
 #include <memory>
+#include <string>
 
 #include <spdlog/spdlog.h>
 
@@ -19,17 +21,24 @@ namespace {
 
 constexpr std::uint16_t kPermanentRedirect = 308;
 
+/// Else what a client put into the path would name another host: "//evil.example/".
+void keep_one_slash(std::string& location) {
+    if (location.starts_with('/')) location.erase(1, std::min(location.find_first_not_of('/'), location.size()) - 1);
+}
+
 }  // namespace
 
 pipeline::Handler make_redirect(const config::Route& route) {
     auto target = config::parse_template(route.to);
     CHECK_THAT(target.has_value());
     const std::uint16_t status = route.status == 0 ? kPermanentRedirect : route.status;
+    const bool names_host = route.to.starts_with("//");
     const bool tells_scheme = config::has_variable(*target, "scheme");
     return pipeline::PlainHandler([=, target = std::move(*target)](Request& request, Context& context) {
         const bool https = tells_scheme && context.client(request).scheme == "https";
         const std::string_view scheme = https ? "https" : "http";
-        const std::string location = fill_in(target, *context.route, request, pipeline::Encoding::percent, scheme);
+        std::string location = fill_in(target, *context.route, request, pipeline::Encoding::percent, scheme);
+        if (!names_host) keep_one_slash(location);
         Response response = Response::text(status, "see " + location + "\n");
         response.set("Location", location);
         return response;

@@ -22,6 +22,7 @@
 
 #include "runtime/io.hpp"
 #include "server/handlers/file_failure.hpp"
+#include "server/http/accept.hpp"
 #include "server/http/escape.hpp"
 #include "server/http/percent.hpp"
 
@@ -207,10 +208,10 @@ std::string to_page(const Entries& entries, std::string_view path, Order order) 
     return page + "</body></html>\n";
 }
 
-/// Whoever names JSON and does not name HTML.
+/// Rather than a page.
 bool wants_json(const Request& request) {
     const std::string_view accept = request.field("Accept").value_or("");
-    return accept.find("application/json") != accept.npos && accept.find("text/html") == accept.npos;
+    return http::weight_of_type(accept, "application/json") > http::weight_of_type(accept, "text/html");
 }
 
 }  // namespace

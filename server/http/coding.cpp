@@ -3,25 +3,13 @@
 
 #include <algorithm>
 
+#include "server/http/accept.hpp"
 #include "server/http/text.hpp"
 
 namespace spindle::http {
 namespace {
 
 constexpr std::array<std::string_view, 4> kNames{"identity", "gzip", "br", "zstd"};
-/// In thousandths (section 12.4.2); what is none is 0: whoever cannot be understood has not accepted.
-unsigned read_weight(std::string_view text) noexcept {
-    if (text.empty() || text.size() > 5 || (text[0] != '0' && text[0] != '1')) return 0;
-    if (text.size() > 1 && text[1] != '.') return 0;
-    unsigned weight = text[0] == '1' ? 1000 : 0;
-    unsigned unit = 100;
-    for (const char c : text.substr(std::min<std::size_t>(2, text.size()))) {
-        if (c < '0' || c > '9') return 0;
-        weight += unit * static_cast<unsigned>(c - '0');
-        unit /= 10;
-    }
-    return weight <= 1000 ? weight : 0;
-}
 
 unsigned weight_of(std::string_view parameters) noexcept {
     if (parameters.empty()) return 1000;

@@ -32,6 +32,22 @@ bool single_spaces_around(std::string_view target) noexcept {
     return target.data()[-2] != ' ' && target.data()[target.size() + 1] != ' ';
 }
 
+// llhttp knows RTSP and ICE as well.
+bool is_http(std::string_view target) noexcept {
+    return std::string_view(target.data() + target.size() + 1, 5) == "HTTP/";
+}
+
+// llhttp passes over every CR and LF before a request; what is to be ignored there are empty lines (RFC 9112 section 2.2).
+bool begins_with_whole_lines(std::string_view head) noexcept {
+    for (; head.front() == '\r' || head.front() == '\n'; head.remove_prefix(1)) {
+        if (head[0] == '\r' && head[1] != '\n') return false;
+    }
+    return true;
+}
+
+constexpr std::string_view kTokenBytes =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~";
+
 // A span that may come in adjacent pieces.
 void extend(std::string_view& view, const char* at, std::size_t length) noexcept {
     view = view.data() != nullptr && view.data() + view.size() == at
@@ -71,7 +87,10 @@ struct RequestParser::Callbacks {
 
     static int on_header_field(llhttp_t* llhttp, const char* at, std::size_t length) {
         RequestParser& parser = self(llhttp);
-        if (parser.in_body_) return parser.count_overhead(length);
+        if (parser.in_body_) {
+            parser.name_complete_ = false;
+            return parser.count_overhead(length);
+        }
         auto& fields = parser.request_->fields;
         if (fields.empty() || parser.name_complete_) {
             if (fields.size() >= parser.limits_->header_count) return parser.refuse(ParseError::too_many_fields);
@@ -83,8 +102,10 @@ struct RequestParser::Callbacks {
     }
 
     static int on_header_field_complete(llhttp_t* llhttp) {
-        self(llhttp).name_complete_ = true;
-        return 0;
+        RequestParser& parser = self(llhttp);
+        parser.name_complete_ = true;
+        if (!parser.in_body_) return 0;
+        return ++parser.trailers_ > parser.limits_->header_count ? parser.refuse(ParseError::too_many_fields) : 0;
     }
 
     static int on_header_value(llhttp_t* llhttp, const char* at, std::size_t length) {
@@ -119,7 +140,13 @@ struct RequestParser::Callbacks {
     }
 
     static int on_chunk_extension_value(llhttp_t* llhttp, const char*, std::size_t length) {
+        self(llhttp).extension_valued_ = length > 0 || self(llhttp).extension_valued_;
         return self(llhttp).count_overhead(length);
+    }
+
+    static int on_chunk_extension_value_complete(llhttp_t* llhttp) {
+        const bool valued = std::exchange(self(llhttp).extension_valued_, false);
+        return valued ? 0 : self(llhttp).refuse(ParseError::malformed);
     }
 
     static int on_body(llhttp_t* llhttp, const char* at, std::size_t length) {
@@ -150,6 +177,7 @@ struct RequestParser::Callbacks {
             made.on_chunk_extension_name = on_chunk_extension_name;
             made.on_chunk_extension_name_complete = on_chunk_extension_name_complete;
             made.on_chunk_extension_value = on_chunk_extension_value;
+            made.on_chunk_extension_value_complete = on_chunk_extension_value_complete;
             made.on_body = on_body;
             made.on_message_complete = on_message_complete;
             return made;
@@ -176,7 +204,8 @@ void RequestParser::restart() noexcept {
     head_bytes_ = 0;
     target_bytes_ = 0;
     overhead_bytes_ = 0;
-    in_body_ = name_complete_ = extension_named_ = message_complete_ = refused_ = false;
+    trailers_ = 0;
+    in_body_ = name_complete_ = extension_named_ = extension_valued_ = message_complete_ = refused_ = false;
 }
 
 int RequestParser::refuse(ParseError error) noexcept {
@@ -204,11 +233,13 @@ bool RequestParser::reject(ParseError error) noexcept {
 
 Event RequestParser::parse_head(std::string_view head) {
     const bool from_the_start = head_bytes_ == 0;
-    Event event = run_head(head.substr(head_bytes_));
+    const bool stuck = llhttp_get_errno(&llhttp_) == HPE_INVALID_METHOD;
+    Event event = stuck ? Event::error : run_head(head.substr(head_bytes_));
     if (head_bytes_ > limits_->header_bytes) {
         refused_ = false;
         return fail_head(ParseError::head_too_large, from_the_start);
     }
+    if (event == Event::error && awaits_method(head)) return Event::need_more;
     if (event == Event::error) return fail_head(error_of_llhttp(head), from_the_start);
     if (event == Event::need_more) return event;
     if (!from_the_start) {  // the views of the earlier parts are stale
@@ -217,7 +248,21 @@ Event RequestParser::parse_head(std::string_view head) {
         event = run_head(head.substr(0, length));
         if (event == Event::error) return fail_head(error_of_llhttp(head), true);
     }
-    return accept_head() ? Event::head_complete : Event::error;
+    return accept_head(head) ? Event::head_complete : Event::error;
+}
+
+// llhttp gives up on a method at the first byte that none has which it knows. Whether it is one at all tells what is
+// behind it.
+std::string_view RequestParser::token_at_front(std::string_view head) noexcept {
+    head.remove_prefix(std::min(head.find_first_not_of("\r\n"), head.size()));
+    return head.substr(0, head.find_first_not_of(kTokenBytes));
+}
+
+bool RequestParser::awaits_method(std::string_view head) const noexcept {
+    if (refused_ || llhttp_get_errno(&llhttp_) != HPE_INVALID_METHOD || head.size() > limits_->header_bytes)
+        return false;
+    const std::string_view token = token_at_front(head);
+    return token.data() + token.size() == head.data() + head.size();
 }
 
 // The request is still logged: nothing in it may be of the one before, or a view of bytes that have moved.
@@ -239,8 +284,7 @@ Event RequestParser::run_head(std::string_view unread) {
     return status == HPE_PAUSED ? Event::head_complete : Event::error;
 }
 
-// llhttp gives up on a version that it does not know; whether it is one at all decides. A method that it does not
-// know it gives up on in the middle, before anybody can tell whether it is one: malformed.
+// llhttp gives up on a version that it does not know; whether it is one at all decides.
 ParseError RequestParser::error_of_llhttp(std::string_view head) const noexcept {
     const std::string_view line = head.substr(0, head.find('\r'));
     switch (llhttp_get_errno(&llhttp_)) {
@@ -250,20 +294,27 @@ ParseError RequestParser::error_of_llhttp(std::string_view head) const noexcept 
                                    version[5] >= '0' && version[5] <= '9' && version[7] >= '0' && version[7] <= '9';
             return plausible ? ParseError::unsupported_version : ParseError::malformed;
         }
+        case HPE_INVALID_METHOD: {
+            const std::string_view token = token_at_front(head);
+            const bool is_method = !token.empty() && token.data()[token.size()] == ' ';
+            return is_method ? ParseError::unknown_method : ParseError::malformed;
+        }
         default: return ParseError::malformed;
     }
 }
 
-bool RequestParser::accept_head() {
+bool RequestParser::accept_head(std::string_view head) {
     Request& request = *request_;
     request.method = method_of(llhttp_);
     request.method_name = request.method == Method::other
                               ? llhttp_method_name(static_cast<llhttp_method_t>(llhttp_.method))
                               : to_string(request.method);
     request.version_minor = llhttp_.http_minor;
-    request.keep_alive = llhttp_should_keep_alive(&llhttp_) != 0;
+    // To llhttp what keeps a connection of HTTP/1.0 goes before what closes it (RFC 9112 section 9.3: the other way).
+    request.keep_alive = llhttp_should_keep_alive(&llhttp_) != 0 && (llhttp_.flags & F_CONNECTION_CLOSE) == 0;
     request.host = {};
     const bool known_version = llhttp_.http_major == 1 && llhttp_.http_minor <= 1;
+    if (!is_http(request.target) || !begins_with_whole_lines(head)) return reject(ParseError::malformed);
     if (!known_version) return reject(ParseError::unsupported_version);
     if (!single_spaces_around(request.target)) return reject(ParseError::malformed);
     for (Field& field : request.fields) {
@@ -334,6 +385,8 @@ Event RequestParser::parse_body(std::string_view bytes, std::string_view& chunk)
     consumed_ = static_cast<std::uint32_t>(consumed);
     body_consumed_ += consumed_;
     if (body_bytes_ > limits_->body_bytes) return fail(ParseError::body_too_large);
+    const std::uint64_t framing = body_consumed_ - body_bytes_;
+    if (framing > limits_->header_bytes + kFramingOfAByteMax * body_bytes_) return fail(ParseError::head_too_large);
     if (status != HPE_OK && status != HPE_PAUSED) return fail(ParseError::malformed);
     if (message_complete_) return Event::message_complete;
     return chunk.empty() ? Event::need_more : Event::chunk;

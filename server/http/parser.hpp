@@ -9,8 +9,8 @@
 // that pipelined requests stay where they are.
 //
 // Beyond llhttp 9.2: limits; one valid Host; versions 1.0 and 1.1 only; Transfer-Encoding is exactly
-// "chunked", and not in HTTP/1.0; single spaces in the request line; bytes of targets; control bytes in values;
-// expectations.
+// "chunked", and not in HTTP/1.0; single spaces in the request line; HTTP and not RTSP; bytes of targets; control
+// bytes in values; expectations; what is a method, though an unknown one.
 #pragma once
 
 #include <llhttp.h>
@@ -28,7 +28,7 @@ namespace spindle::http {
 /// In bytes, but for header_count. A limit that is passed is an error of its own.
 struct Limits {
     std::uint64_t header_bytes = 16 * 1024;  ///< request line and field lines; also trailers, also a chunk's extensions
-    std::uint64_t header_count = 100;
+    std::uint64_t header_count = 100;        ///< of field lines, and of trailers
     std::uint64_t target_bytes = 8 * 1024;
     std::uint64_t body_bytes = 1024 * 1024;  ///< decoded
 };
@@ -77,7 +77,10 @@ class RequestParser {
 
     void restart() noexcept;
     Event run_head(std::string_view unread);
-    [[nodiscard]] bool accept_head();
+    [[nodiscard]] bool accept_head(std::string_view head);
+    [[nodiscard]] static std::string_view token_at_front(std::string_view head) noexcept;
+    /// llhttp has given up on what may still turn out to be a method.
+    [[nodiscard]] bool awaits_method(std::string_view head) const noexcept;
     [[nodiscard]] bool accept_fields();
     [[nodiscard]] bool accept_host();
     [[nodiscard]] ParseError error_of_llhttp(std::string_view head) const noexcept;
@@ -92,6 +95,8 @@ class RequestParser {
     const Limits* limits_ = nullptr;
     Request* request_ = nullptr;
     static constexpr std::size_t kHostKeptMax = 64;
+    /// "1\r\nx\r\n", and some zeros. Who brings more, in extensions, sends them for their own sake.
+    static constexpr std::uint64_t kFramingOfAByteMax = 8;
     std::string host_accepted_;          ///< the last one that was valid; survives reset()
     std::string_view* chunk_ = nullptr;  ///< parse_body's, while it runs: all its bytes, then the chunk in them
     std::uint64_t body_bytes_ = 0;       ///< decoded
@@ -100,9 +105,11 @@ class RequestParser {
     std::uint32_t consumed_ = 0;         ///< of one receive buffer at most
     std::uint32_t target_bytes_ = 0;     ///< so far
     std::uint32_t overhead_bytes_ = 0;   ///< of extensions of this chunk, or of trailers
+    std::uint32_t trailers_ = 0;
     bool in_body_ = false;
-    bool name_complete_ = false;    ///< the last field's: what comes is its value, or the next name
-    bool extension_named_ = false;  ///< the chunk extension under way has a name
+    bool name_complete_ = false;     ///< the last field's: what comes is its value, or the next name
+    bool extension_named_ = false;   ///< the chunk extension under way has a name
+    bool extension_valued_ = false;  ///< it has "=", and something behind it
     bool message_complete_ = false;
     bool refused_ = false;  ///< by a callback of ours, not by llhttp
     ParseError error_{};

@@ -34,6 +34,7 @@ struct Request {
     std::uint8_t version_minor = 1;  ///< HTTP/1.x
     bool keep_alive = true;          ///< what the client asked for (RFC 9112 section 9.3)
     bool expects_continue = false;   ///< Expect: 100-continue (RFC 9110 section 10.1.1)
+    bool names_https = false;        ///< the target is absolute, and its scheme https
     bool chunked = false;            ///< body framed by chunked transfer coding
     std::optional<std::uint64_t> content_length;
     std::string_view method_name;

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "server/http/bytes.hpp"
 #include "server/http/status.hpp"
 
 namespace spindle::http {
@@ -24,6 +25,12 @@ bool valid(const ResponseField& field) noexcept {
     return !field.name.empty() &&
            std::ranges::all_of(field.name, [](char c) { return kTokenBytes[static_cast<unsigned char>(c)]; }) &&
            std::ranges::none_of(field.value, [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
+}
+
+bool valid_type(std::string_view type) noexcept {
+    const auto doubtful = [](EightBytes bytes) { return bytes.below(0x20); };
+    if (type.size() >= 8 && clean(type, doubtful)) return true;
+    return std::ranges::none_of(type, [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
 }
 
 // Writes into space that was reserved: a head is appended with one resize, not a dozen.
@@ -50,6 +57,7 @@ constexpr std::size_t kFixedBytesMax = 336;
 }  // namespace
 
 bool append_head(std::string& out, const Response& response, const HeadOptions& options) {
+    if (!valid_type(response.content_type)) return false;
     std::size_t bytes = kFixedBytesMax + response.content_type.size() + options.request_id.size();
     for (const ResponseField& field : response.fields) {
         if (!valid(field)) return false;

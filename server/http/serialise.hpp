@@ -25,13 +25,20 @@ struct HeadOptions {
 };
 
 /// Appends status line and fields. False, and nothing appended, if a field of the handler has a name that
-/// is no token or a value with CR, LF or NUL (response splitting). Content-Length is left out where RFC
+/// is no token or a value, or the content type, with CR, LF or NUL (response splitting). Content-Length is left out where RFC
 /// 9110 section 8.6 forbids it (1xx, 204) and for 304.
 [[nodiscard]] bool append_head(std::string& out, const Response& response, const HeadOptions& options);
 
 /// True for the statuses whose responses never have a body.
 [[nodiscard]] constexpr bool is_bodiless(std::uint16_t status) noexcept {
     return status < 200 || status == 204 || status == 304;
+}
+
+/// Of a response that may have no content (RFC 9110 sections 6.4.1 and 15.3.6), whatever its handler gave it: what
+/// followed its head would be taken for the next response. Takes it away.
+inline void drop_forbidden_content(Response& response) noexcept {
+    if (is_bodiless(response.status) || response.status == 205) [[unlikely]]
+        response.body = std::monostate();
 }
 
 /// A body that lies in memory whole, empty ones too; nothing for files and streams.

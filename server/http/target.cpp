@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/http/target.hpp"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <array>
 
@@ -25,7 +27,6 @@ constexpr std::array<bool, 256> table_of(std::string_view bytes) noexcept {
 }
 
 constexpr auto kDigits = table_of("0123456789");
-constexpr auto kIpv6Bytes = table_of("0123456789ABCDEFabcdef:.");
 constexpr auto kHostBytes = table_of("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-._~!$&'()*+;=%");
 
 constexpr bool all_of(std::string_view text, const std::array<bool, 256>& allowed) noexcept {
@@ -40,6 +41,21 @@ int hex_digit(char c) noexcept {
     if (c >= 'a' && c <= 'f') return c - 'a' + 10;
     if (c >= 'A' && c <= 'F') return c - 'A' + 10;
     return -1;
+}
+
+bool well_encoded(std::string_view text) noexcept {
+    for (std::size_t at = text.find('%'); at != text.npos; at = text.find('%', at + 1)) {
+        if (at + 2 >= text.size() || hex_digit(text[at + 1]) < 0 || hex_digit(text[at + 2]) < 0) return false;
+    }
+    return true;
+}
+
+bool is_ipv6(std::string_view text) noexcept {
+    std::array<char, INET6_ADDRSTRLEN> terminated{};
+    if (text.size() >= terminated.size()) return false;
+    std::ranges::copy(text, terminated.begin());
+    in6_addr address{};
+    return ::inet_pton(AF_INET6, terminated.data(), &address) == 1;
 }
 
 bool decode(std::string_view encoded, std::string& decoded) {
@@ -99,7 +115,8 @@ bool take_authority(Request& request, std::string_view& target) {
     const std::size_t scheme = target.find("://");
     if (scheme == std::string_view::npos) return false;
     const std::string_view name = target.substr(0, scheme);
-    if (!iequals(name, "http") && !iequals(name, "https")) return false;
+    request.names_https = iequals(name, "https");
+    if (!iequals(name, "http") && !request.names_https) return false;
     target.remove_prefix(scheme + 3);
     request.host = target.substr(0, target.find_first_of("/?"));
     target.remove_prefix(request.host.size());
@@ -119,6 +136,7 @@ bool is_plain(std::string_view target) noexcept {
 
 bool interpret_target(Request& request) {
     std::string_view target = request.target;
+    request.names_https = false;
     if (is_plain(target)) {
         request.query = {};
         request.path = target;
@@ -137,14 +155,24 @@ bool interpret_target(Request& request) {
     return interpret_path(request, path.empty() ? std::string_view("/") : path);
 }
 
+std::string_view without_user_information(std::string_view target) noexcept {
+    const std::size_t scheme = target.find("://");
+    const bool absolute = scheme != target.npos && !target.starts_with('/');
+    if (!absolute) return target;
+    const std::size_t authority = scheme + 3;
+    const std::size_t at = target.find('@', authority);
+    return at < target.find_first_of("/?", authority) ? target.substr(0, authority) : target;
+}
+
 bool valid_host(std::string_view host) noexcept {
     std::size_t end = 0;
     if (host.starts_with('[')) {
         end = host.find(']');
-        if (end == std::string_view::npos || end < 3 || !all_of(host.substr(1, end - 1), kIpv6Bytes)) return false;
+        if (end == std::string_view::npos || !is_ipv6(host.substr(1, end - 1))) return false;
         ++end;
     } else {
         while (end < host.size() && kHostBytes[static_cast<unsigned char>(host[end])]) ++end;
+        if (!well_encoded(host.substr(0, end))) return false;
     }
     if (end == host.size()) return true;
     const std::string_view port = host.substr(end + 1);

@@ -16,4 +16,8 @@ namespace spindle::http {
 /// RFC 9112 section 3.2: host [":" port], no user information; the host may be empty.
 [[nodiscard]] bool valid_host(std::string_view host) noexcept;
 
+/// What of a target may be logged: user information is none of http's (RFC 9110 section 4.2.4; such a target is refused),
+/// and its password none of a log's. Cut off before it.
+[[nodiscard]] std::string_view without_user_information(std::string_view target) noexcept;
+
 }  // namespace spindle::http

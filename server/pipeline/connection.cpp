@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "runtime/io.hpp"
+#include "server/http/target.hpp"
 #include "server/pipeline/admission.hpp"
 #include "server/pipeline/client_address.hpp"
 #include "server/pipeline/connection_begin.hpp"
@@ -186,6 +187,7 @@ typename Connection<Stream>::Next Connection<Stream>::take(std::string_view byte
 template <class Stream>
 void Connection<Stream>::begin_request() {
     exchange_->parser.reset(server_.limits(), exchange_->request);
+    exchange_->to = {};
     exchange_->begin_answer();
     exchange_->started = now();
     stages_ = {};
@@ -216,6 +218,7 @@ typename Connection<Stream>::Next Connection<Stream>::answer_at_once() {
 
 template <class Stream>
 typename Connection<Stream>::Next Connection<Stream>::append_at_once(Response& response) {
+    http::drop_forbidden_content(response);
     const std::size_t bytes_max = server_.access_log().enabled() ? kLoggedBodyMax : kInlineBodyMax;
     if (!small_body(response, bytes_max) || (has_handler() && wants_encoding(response))) {
         exchange_->response = std::make_unique<Response>(std::move(response));
@@ -268,6 +271,13 @@ void Connection<Stream>::finish(Response& response, const Route& route) {
 template <class Stream>
 bool Connection<Stream>::admit() {
     const Route* route = exchange_->to.route;
+    if (exchange_->request.names_https && !came_by_https()) [[unlikely]] {
+        count(Reason::unknown_host);
+        Response response = Response::text(421, "421 Misdirected Request: https is asked for, by plain http\n");
+        apply_rules(response);
+        exchange_->response = std::make_unique<Response>(std::move(response));
+        return false;
+    }
     if (route == nullptr || route->for_everyone()) [[likely]]
         return true;
     peer_.settle();
@@ -280,6 +290,13 @@ bool Connection<Stream>::admit() {
     return false;
 }
 
+/// As a trusted proxy says (RFC 9110 section 7.4).
+template <class Stream>
+bool Connection<Stream>::came_by_https() {
+    peer_.settle();
+    return client_of(exchange_->request, peer_, server_.config().proxies).scheme == "https";
+}
+
 /// That may answer this request.
 template <class Stream>
 bool Connection<Stream>::has_handler() const noexcept {
@@ -290,7 +307,9 @@ bool Connection<Stream>::has_handler() const noexcept {
 /// To each answer once, as soon as it is there: what encodes it later must see it as it is to be.
 template <class Stream>
 void Connection<Stream>::apply_rules(Response& response) const {
-    if (const ResponseRules* rules = exchange_->to.rules()) rules->apply(exchange_->request, response);
+    const Destination& to = exchange_->to;
+    const ResponseRules* rules = to.site == nullptr ? server_.sites().general_rules() : to.rules();
+    if (rules != nullptr) rules->apply(exchange_->request, response);
 }
 
 template <class Stream>
@@ -340,7 +359,10 @@ typename Connection<Stream>::Next Connection<Stream>::refuse(Reason reason, std:
     text.append(" ").append(http::reason_phrase(status)).append("\n");
     exchange_->request.method = http::Method::get;  // it may be half parsed
     exchange_->request.version_minor = 1;
-    const Response response = Response::text(status, std::move(text));
+    exchange_->request.target = http::without_user_information(exchange_->request.target);
+    if (exchange_->request.host.contains('@')) exchange_->request.host = {};
+    Response response = Response::text(status, std::move(text));
+    apply_rules(response);
     answered();
     const bool valid = append_small(response, false);
     log(status, body_bytes(response));
@@ -401,6 +423,7 @@ template <class Stream>
 task<typename Connection<Stream>::Next> Connection<Stream>::send_answer(RequestBody& body) {
     const Route* route = exchange_->to.route;
     Response& response = *exchange_->response;
+    http::drop_forbidden_content(response);
     answered();
     if (stream_.peer_gone(runtime::Heed::reset_and_half_close)) {
         log_client_gone();

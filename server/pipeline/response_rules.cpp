@@ -114,7 +114,8 @@ void ResponseRules::apply(const Request& request, Response& response) const {
     }
     for (const std::string& name : rules_.remove_headers) remove(response, name);
     for (const Header& header : rules_.set_headers) {
-        remove(response, header.name);
+        // Caches must be told of all that a response varies by: what else there is stays.
+        if (!iequals(header.name, "Vary")) remove(response, header.name);
         if (!iequals(header.name, kContentType)) response.set(header.name, header.value);
         else if (!http::is_bodiless(response.status)) response.content_type = header.value;
     }

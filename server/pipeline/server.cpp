@@ -3,7 +3,9 @@
 
 #include <spdlog/spdlog.h>
 
+#include <array>
 #include <cstdlib>
+#include <memory>
 #include <new>
 
 #include "runtime/cycle_clock.hpp"
@@ -14,6 +16,18 @@
 
 namespace spindle::pipeline {
 
+namespace {
+
+std::shared_ptr<const ResponseRules> general_rules(const config::Config& config) {
+    const std::array<const config::ResponseRules*, 1> levels{&config.responses};
+    auto rules = ResponseRules::make(levels);
+    if (rules) return *rules;
+    spdlog::error("responses of no site go without [responses]: {}", rules.error());
+    return nullptr;
+}
+
+}  // namespace
+
 Server::Server(const config::Config& config, std::vector<Site> sites, AccessLog& log, Scoreboard& board)
     : config_(config),
       limits_{.header_bytes = config.limits.header_bytes,
@@ -22,7 +36,7 @@ Server::Server(const config::Config& config, std::vector<Site> sites, AccessLog&
               .body_bytes = config.limits.body_bytes},
       body_pace_{.timeout = config.timeouts.body, .rate_min = config.limits.body_rate},
       write_pace_{.timeout = config.timeouts.write, .rate_min = config.limits.write_rate},
-      sites_(std::move(sites)),
+      sites_(std::move(sites), general_rules(config)),
       compression_(config.compression),
       log_(log) {
     auto& counters = board.pipeline();

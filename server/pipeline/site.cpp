@@ -18,7 +18,8 @@ constexpr std::size_t kRewrittenBytesMax = std::size_t{64} * 1024;
 
 }  // namespace
 
-Sites::Sites(std::vector<Site> sites) : sites_(std::move(sites)) {
+Sites::Sites(std::vector<Site> sites, std::shared_ptr<const ResponseRules> general_rules)
+    : sites_(std::move(sites)), general_rules_(std::move(general_rules)) {
     for (const Site& site : sites_) {
         if (site.hosts.empty()) fallback_ = &site;
         for (const std::string& host : site.hosts) {
@@ -27,6 +28,7 @@ Sites::Sites(std::vector<Site> sites) : sites_(std::move(sites)) {
             else exact_.emplace(host, &site);
         }
     }
+    if (fallback_ != nullptr) general_rules_ = fallback_->rules;
 }
 
 // RFC 9110 section 7.2: the port does not matter here; names are compared as DNS does, also with its final dot.

@@ -36,7 +36,8 @@ struct Destination {
 
 class Sites {
   public:
-    explicit Sites(std::vector<Site> sites);
+    /// `general_rules` hold for what is no site's, if no site has the hosts that no other one has; may be null.
+    explicit Sites(std::vector<Site> sites, std::shared_ptr<const ResponseRules> general_rules = nullptr);
 
     /// Follows rewrites, which change the request's path and query.
     void lead(http::Request& request, Destination& to) const {
@@ -45,6 +46,8 @@ class Sites {
         if (to.route != nullptr && to.route->rewrite_to) [[unlikely]]
             rewrite(request, to);
     }
+
+    [[nodiscard]] const ResponseRules* general_rules() const noexcept { return general_rules_.get(); }
 
     /// By a Host field's value: the exact name, the longest wildcard, the site for the rest; null if there is none.
     [[nodiscard]] const Site* find(std::string_view host) const noexcept;
@@ -61,6 +64,7 @@ class Sites {
     Names exact_;
     Names wildcards_;  // "example.org" for "*.example.org"
     const Site* fallback_ = nullptr;
+    std::shared_ptr<const ResponseRules> general_rules_;
     bool named_ = false;
 };
 

@@ -206,6 +206,7 @@ def hostile_bytes_keep_the_line_valid_json(t):
 @behaviour(config=JSON)
 def credentials_are_not_logged(t):
     secret = {"Authorization": "Basic c2VjcmV0OnNlY3JldA==", "Cookie": "session=verysecret"}
+    check.status(t.get("http://bob:verysecret@spindle.test/plaintext?mark=in_the_target"), 400)
     check.status(t.get("/plaintext?mark=credentials", fields=secret), 200)
     json_line(t, "mark=credentials")
     assert (

@@ -173,3 +173,18 @@ def trying_shows_nothing_hidden_and_ends(t):
     check.equal(t.get("/none/missing").status, 404)
     check.equal(t.get("/none/").status, 404)
     check.equal(t.ask("HEAD", "/app/some/route").field("Content-Length"), str(len(FILES["index.html"])))
+
+
+@behaviour(config=LISTED, compare=False)
+def json_is_for_who_wants_it_more_than_a_page(t):
+    page, data = "text/html; charset=utf-8", "application/json"
+    for accept, expected in (
+        ("application/json", data),
+        ("application/json, text/html;q=0.1", data),
+        ("application/*", data),
+        ("application/json;q=0, */*", page),
+        ("text/html, application/json", page),
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", page),
+        ("*/*", page),
+    ):
+        check.field(t.get("/list/", fields={"Accept": accept}), "Content-Type", expected)

@@ -287,3 +287,63 @@ def a_browser_asks_before_without_credentials(t):
     reply = t.get("/", host="site.test", fields=other)
     check.status(reply, 401)
     check.field(reply, "Access-Control-Allow-Origin", "https://other.test")
+
+
+# ---- what is no route's and no site's
+
+NOBODYS = configuration(
+    {
+        "responses.set_headers": {"X-All": "all"},
+        "responses.security_headers": True,
+        "responses.error_pages": {str(status): "{folder}/site/notes.txt" for status in (400, 413, 421, 431, 501)},
+        "limits.body_bytes": "10B",
+    },
+    more="""
+[[site]]
+hosts = ["site.test"]
+set_headers = { X-Site = "site" }
+[[site.route]]
+path = "/echo"
+handler = "echo"
+""",
+)
+
+
+@behaviour(config=NOBODYS)
+def what_is_refused_before_any_route_has_the_general_rules_too(t):
+    refused = {
+        400: b"GET / HTTP/1.1\r\n\r\n",
+        413: request("POST", "/echo", fields={"Content-Length": "11"}),
+        421: request("GET", "https://spindle.test/plaintext"),
+        431: request("GET", "/", fields={"X": "x" * 20000}),
+        501: request("FROBNICATE", "/"),
+    }
+    for status, sent in refused.items():
+        connection = t.connect()
+        connection.send(sent)
+        reply = connection.read_reply()
+        check.equal((reply.status, reply.body), (status, FILES["notes.txt"]))
+        check.equal(reply.values("X-All"), ["all"], f"X-All of {status}")
+        check.equal(reply.values("X-Frame-Options"), ["SAMEORIGIN"], f"X-Frame-Options of {status}")
+
+
+@behaviour(config=NOBODYS)
+def a_body_that_is_refused_while_it_is_read_has_its_sites_rules(t):
+    connection = t.connect()
+    head = request("POST", "/echo", host="site.test", fields={"Transfer-Encoding": "chunked"})
+    connection.send(head + b"b\r\nhello world\r\n0\r\n\r\n")
+    reply = connection.read_reply()
+    check.equal((reply.status, reply.body), (413, FILES["notes.txt"]))
+    check.equal(reply.values("X-Site"), ["site"])
+    check.equal(reply.values("X-All"), ["all"])
+
+
+VARYING = configuration({"responses.set_headers": {"Vary": "X-Own"}, "compression.encodings": ("gzip",)}, root="encoded")
+
+
+@behaviour(config=VARYING)
+def caches_are_told_of_all_that_a_response_varies_by(t):
+    reply = t.get("/page.html", fields={"Accept-Encoding": "gzip"})
+    check.field(reply, "Content-Encoding", "gzip")
+    names = {name.strip().lower() for value in reply.values("Vary") for name in value.split(",")}
+    assert {"x-own", "accept-encoding"} <= names, f"Vary names {names}"

@@ -140,6 +140,7 @@ REDIRECTS = configuration(
     + route("/all/", "redirect", to="https://{host}{uri}", status=307)
     + route("/path/", "redirect", to="/under{path}", status=301)
     + route("/other/{a}/{b...}", "redirect", to="//{b}.test/{a}?{query}", status=303)
+    + route("/old/{rest...}", "redirect", to="/{rest}")
     + route("/alias/{rest...}", "rewrite", to="/{rest}")
     + route("/query/{value}", "rewrite", to="/cpu?us={value}")
     + route("/circle", "rewrite", to="/circle")
@@ -167,6 +168,16 @@ def a_redirect_says_where_to(t):
         head = t.ask("HEAD", target)
         check.equal((head.status, head.field("Location")), (status, location), f"HEAD of {target}")
     check.equal(t.ask("POST", "/moved", body=b"abc").status, 308, "status of a POST")
+
+
+@behaviour(config=REDIRECTS)
+def a_redirect_to_a_path_never_leads_to_another_host(t):
+    for rest in ("/evil.test/", "//evil.test/", "///evil.test/", "%2f/evil.test/"):
+        reply = t.get(f"/old/{rest}")
+        if reply.status == 308:
+            check.field(reply, "Location", "/evil.test/")
+        else:
+            check.status(reply, 400, 404)
 
 
 @behaviour(config=REDIRECTS)

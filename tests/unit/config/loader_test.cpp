@@ -184,6 +184,8 @@ TEST_CASE("Routes are checked against the handlers and the file system") {
          "spindle.toml:3:11: error: route.handler must be one of plaintext, redirect, respond, rewrite, sleep, static, "
          "not \"plaintex\" (did you "
          "mean \"plaintext\"?)");
+    says(problems("[[route]]\npath = \"/\"\nhandler = \"respond\"\nstatus = 204\nbody = \"x\"\n"),
+         "route.body cannot be sent: a response with status 204 has no content");
     says(problems("[[route]]\nhandler = \"plaintext\"\n"), "route.path is missing");
     says(problems("[[route]]\npath = \"/\"\n"), "route.handler is missing");
     says(problems("[[route]]\npath = \"/\"\nhandler = \"static\"\n"), "route.root is missing");

@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <fmt/format.h>
+
 #include <string>
 #include <vector>
 
@@ -140,6 +142,40 @@ TEST_CASE("Each limit has its own error") {
     CHECK(parse(kMessages[2], {}, {.body_bytes = 10}).error == ParseError::body_too_large);
     CHECK(parse(kMessages[3], {}, {.body_bytes = 11}).event == Event::message_complete);
     CHECK(parse(kMessages[3], {}, {.body_bytes = 10}).error == ParseError::body_too_large);
+}
+
+TEST_CASE("Trailers are limited in number, and what frames a body to a multiple of it") {
+    const std::string head = "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+    const auto with_trailers = [&](int count) {
+        std::string message = head + "0\r\n";
+        for (int i = 0; i < count; ++i) message += "a:\r\n";
+        return parse(message + "\r\n", {});
+    };
+    CHECK(with_trailers(100).event == Event::message_complete);
+    CHECK(with_trailers(101).error == ParseError::too_many_fields);
+    const auto with_extensions = [&](std::size_t bytes, std::size_t chunk) {
+        std::string message = head;
+        for (int i = 0; i < 100; ++i)
+            message += fmt::format("{:x};e={}\r\n{}\r\n", chunk, std::string(bytes, 'e'), std::string(chunk, 'x'));
+        return parse(message + "0\r\n\r\n", {});
+    };
+    CHECK(with_extensions(85, 1024).event == Event::message_complete);  // a signature a chunk, say
+    CHECK(with_extensions(1024, 1).error == ParseError::head_too_large);
+}
+
+TEST_CASE("A method that nobody knows is told from what is none, wherever its bytes are cut") {
+    const std::string rest = " / HTTP/1.1\r\nHost: a\r\n\r\n";
+    const auto error_of = [&](const std::string& message) {
+        const ParseError whole = parse(message, {}).error;
+        for (std::size_t cut = 1; cut < message.size(); ++cut) CHECK(parse(message, {cut}).error == whole);
+        return whole;
+    };
+    for (const char* method : {"FOO", "get", "GETS", "G", "BREWER"})
+        CHECK(error_of(method + rest) == ParseError::unknown_method);
+    for (const char* method : {"HTTP/1.1", "F{O", "GE\tT", "F\r\n"})
+        CHECK(error_of(method + rest) == ParseError::malformed);
+    CHECK(parse("FOO", {}).event == Event::need_more);
+    CHECK(parse(std::string(20'000, 'F'), {}).event == Event::error);
 }
 
 TEST_CASE("A chunk size that would wrap around the limit is refused with its header") {

@@ -214,3 +214,31 @@ TEST_CASE("A handler's own deadline that ends its wait for the body is no slowne
         ::close(client);
     });
 }
+
+// Else its bytes would be taken for the next response.
+TEST_CASE("A response that may have no content has none, whatever its handler gives it") {
+    for (const std::uint16_t status : {204, 205, 304}) {
+        const PlainHandler plain = [=](Request&, Context&) { return Response::text(status, "smuggled"); };
+        const PlainHandler large = [=](Request&, Context&) {
+            return Response::text(status, std::string(300'000, 's'));
+        };
+        const CoroutineHandler waiting = [=](Request&, Context&) -> task<Response> {
+            (void)co_await runtime::sleep_for(1ms);
+            co_return Response::text(status, "smuggled");
+        };
+        const CoroutineHandler streaming = [=](Request&, Context&) -> task<Response> {
+            const auto produce = [](BodyWriter& to) -> task<void> { (void)co_await to.write("smuggled"); };
+            Response response = stream(produce);
+            response.status = status;
+            co_return response;
+        };
+        for (const Handler& handler : {Handler(plain), Handler(large), Handler(waiting), Handler(streaming)}) {
+            on_each_backend(handler, [&](const Served& served) {
+                const int client = served.ask("GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+                const std::string answer = received_to_end(client);
+                CHECK(answer.starts_with("HTTP/1.1 " + std::to_string(status)));
+                CHECK(answer.ends_with("\r\n\r\n"));
+            });
+        }
+    }
+}
