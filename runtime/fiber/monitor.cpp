@@ -19,8 +19,17 @@ Monitor::Monitor(Scheduler& scheduler, const Service& service, std::chrono::nano
       service_(service),
       handoff_after_(handoff_after),
       drain_requested_(drain_requested),
-      looks_(scheduler.processors().size()),
-      thread_([this] { watch(); }) {}
+      looks_(scheduler.processors().size()) {
+    // All that is needed before the thread begins, and all that there will ever be: later there may be no memory.
+    away_.reserve(scheduler.machines().capacity());
+    cpu_set_t usable;
+    if (::sched_getaffinity(0, sizeof usable, &usable) == 0) {
+        for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+            if (CPU_ISSET(cpu, &usable)) cpus_.push_back({.cpu = cpu});
+        }
+    }
+    thread_ = std::thread([this] { watch(); });
+}
 
 Monitor::~Monitor() {
     ending_.store(true, std::memory_order_seq_cst);
@@ -33,13 +42,6 @@ void Monitor::watch() {
     // Else the kernel lets a thread that asks for 100 us sleep 50 more, and wait for its turn beside stuck machines.
     ::prctl(PR_SET_TIMERSLACK, 1UL);
     set_thread_slice(kMachineSlice);
-    cpu_set_t usable;
-    if (::sched_getaffinity(0, sizeof usable, &usable) == 0) {
-        for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-            if (CPU_ISSET(cpu, &usable)) cpus_.push_back({.cpu = cpu});
-        }
-    }
-    away_.reserve(scheduler_.machines().capacity());  // all there will ever be: later there may be no memory
     Clock::time_point busy = Clock::now();
     Clock::time_point watchful_until = busy;
     while (!ending_.load(std::memory_order_relaxed)) {

@@ -48,8 +48,8 @@ void hand_over(Accepted accepted, AcceptSink& sink) noexcept {
     try {
         sink.accepted(accepted);
     } catch (const std::bad_alloc&) {
-        ::close(accepted.descriptor);
         current_worker().counters.shed.add();
+        ::close(accepted.descriptor);
         sink.accepted_nothing();
     }
 }

@@ -45,6 +45,20 @@ bool begins_with_whole_lines(std::string_view head) noexcept {
     return true;
 }
 
+/// Without the empty ones before it.
+std::string_view first_line(std::string_view head) noexcept {
+    head.remove_prefix(std::min(head.find_first_not_of("\r\n"), head.size()));
+    return head.substr(0, head.find('\r'));
+}
+
+/// "HTTP/", a digit, a point and a digit, behind a space.
+bool ends_with_version(std::string_view line) noexcept {
+    const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+    const std::string_view version = line.substr(line.rfind(' ') + 1);
+    return version.size() == 8 && version.starts_with("HTTP/") && is_digit(version[5]) && version[6] == '.' &&
+           is_digit(version[7]);
+}
+
 constexpr std::string_view kTokenBytes =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~";
 
@@ -239,7 +253,7 @@ Event RequestParser::parse_head(std::string_view head) {
         refused_ = false;
         return fail_head(ParseError::head_too_large, from_the_start);
     }
-    if (event == Event::error && awaits_method(head)) return Event::need_more;
+    if (event == Event::error && awaits_line(head)) return Event::need_more;
     if (event == Event::error) return fail_head(error_of_llhttp(head), from_the_start);
     if (event == Event::need_more) return event;
     if (!from_the_start) {  // the views of the earlier parts are stale
@@ -251,18 +265,15 @@ Event RequestParser::parse_head(std::string_view head) {
     return accept_head(head) ? Event::head_complete : Event::error;
 }
 
-// llhttp gives up on a method at the first byte that none has which it knows. Whether it is one at all tells what is
-// behind it.
-std::string_view RequestParser::token_at_front(std::string_view head) noexcept {
-    head.remove_prefix(std::min(head.find_first_not_of("\r\n"), head.size()));
-    return head.substr(0, head.find_first_not_of(kTokenBytes));
-}
-
-bool RequestParser::awaits_method(std::string_view head) const noexcept {
+// llhttp gives up on a method at the first byte that none has which it knows. Whether it is one at all tells the whole
+// line: a token, and at the end the version.
+bool RequestParser::awaits_line(std::string_view head) const noexcept {
     if (refused_ || llhttp_get_errno(&llhttp_) != HPE_INVALID_METHOD || head.size() > limits_->header_bytes)
         return false;
-    const std::string_view token = token_at_front(head);
-    return token.data() + token.size() == head.data() + head.size();
+    const std::string_view line = first_line(head);
+    const std::size_t token = line.find_first_not_of(kTokenBytes);
+    const bool may_be_one = token == line.npos || (token > 0 && line[token] == ' ');
+    return may_be_one && line.data() + line.size() == head.data() + head.size();
 }
 
 // The request is still logged: nothing in it may be of the one before, or a view of bytes that have moved.
@@ -286,18 +297,14 @@ Event RequestParser::run_head(std::string_view unread) {
 
 // llhttp gives up on a version that it does not know; whether it is one at all decides.
 ParseError RequestParser::error_of_llhttp(std::string_view head) const noexcept {
-    const std::string_view line = head.substr(0, head.find('\r'));
+    const std::string_view line = first_line(head);
     switch (llhttp_get_errno(&llhttp_)) {
-        case HPE_INVALID_VERSION: {
-            const std::string_view version = line.substr(line.rfind(' ') + 1);
-            const bool plausible = version.size() == 8 && version.starts_with("HTTP/") && version[6] == '.' &&
-                                   version[5] >= '0' && version[5] <= '9' && version[7] >= '0' && version[7] <= '9';
-            return plausible ? ParseError::unsupported_version : ParseError::malformed;
-        }
+        case HPE_INVALID_VERSION:
+            return ends_with_version(line) ? ParseError::unsupported_version : ParseError::malformed;
         case HPE_INVALID_METHOD: {
-            const std::string_view token = token_at_front(head);
-            const bool is_method = !token.empty() && token.data()[token.size()] == ' ';
-            return is_method ? ParseError::unknown_method : ParseError::malformed;
+            const std::size_t token = line.find_first_not_of(kTokenBytes);
+            const bool is_request = token != line.npos && token > 0 && line[token] == ' ' && ends_with_version(line);
+            return is_request ? ParseError::unknown_method : ParseError::malformed;
         }
         default: return ParseError::malformed;
     }

@@ -78,9 +78,8 @@ class RequestParser {
     void restart() noexcept;
     Event run_head(std::string_view unread);
     [[nodiscard]] bool accept_head(std::string_view head);
-    [[nodiscard]] static std::string_view token_at_front(std::string_view head) noexcept;
-    /// llhttp has given up on what may still turn out to be a method.
-    [[nodiscard]] bool awaits_method(std::string_view head) const noexcept;
+    /// llhttp has given up on what may still turn out to be a request line with an unknown method.
+    [[nodiscard]] bool awaits_line(std::string_view head) const noexcept;
     [[nodiscard]] bool accept_fields();
     [[nodiscard]] bool accept_host();
     [[nodiscard]] ParseError error_of_llhttp(std::string_view head) const noexcept;

@@ -163,7 +163,8 @@ def a_connection_that_there_is_no_memory_for_is_closed_at_once(t):
     failing.one_in(0)
     assert len(closed) >= 300, f"only {len(closed)} of 500 are closed"
     t.close_connections()
-    assert t.totals()["connections_shed"] - before >= 300
+    shed = t.totals()["connections_shed"] - before
+    assert shed >= 300, f"only {shed} are counted"
 
 
 GREEDY = configuration({"limits.header_bytes": "1MiB", "timeouts.header": "60s"})

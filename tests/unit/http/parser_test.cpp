@@ -172,7 +172,7 @@ TEST_CASE("A method that nobody knows is told from what is none, wherever its by
     };
     for (const char* method : {"FOO", "get", "GETS", "G", "BREWER"})
         CHECK(error_of(method + rest) == ParseError::unknown_method);
-    for (const char* method : {"HTTP/1.1", "F{O", "GE\tT", "F\r\n"})
+    for (const char* method : {"HTTP/1.1", "F{O", "GE\tT", "F\r\n", "PROXY TCP4 10.0.0.1 10.0.0.2 1 2\r\nGET"})
         CHECK(error_of(method + rest) == ParseError::malformed);
     CHECK(parse("FOO", {}).event == Event::need_more);
     CHECK(parse(std::string(20'000, 'F'), {}).event == Event::error);
