@@ -32,7 +32,7 @@ bool single_spaces_around(std::string_view target) noexcept {
     return target.data()[-2] != ' ' && target.data()[target.size() + 1] != ' ';
 }
 
-// llhttp knows RTSP and ICE as well.
+// llhttp knows RTSP and ICE as well. There is a version behind the target.
 bool is_http(std::string_view target) noexcept {
     return std::string_view(target.data() + target.size() + 1, 5) == "HTTP/";
 }
@@ -321,9 +321,9 @@ bool RequestParser::accept_head(std::string_view head) {
     request.keep_alive = llhttp_should_keep_alive(&llhttp_) != 0 && (llhttp_.flags & F_CONNECTION_CLOSE) == 0;
     request.host = {};
     const bool known_version = llhttp_.http_major == 1 && llhttp_.http_minor <= 1;
-    if (!is_http(request.target) || !begins_with_whole_lines(head)) return reject(ParseError::malformed);
     if (!known_version) return reject(ParseError::unsupported_version);
-    if (!single_spaces_around(request.target)) return reject(ParseError::malformed);
+    if (!single_spaces_around(request.target) || !is_http(request.target) || !begins_with_whole_lines(head))
+        return reject(ParseError::malformed);
     for (Field& field : request.fields) {
         field.value = trimmed(field.value);
         if (!valid_value(field.value)) return reject(ParseError::malformed);
