@@ -69,7 +69,7 @@ Readiness::Place* Readiness::free_place() noexcept {
     if (free_ == nullptr) free_ = left_.exchange(nullptr, std::memory_order_acquire);
     if (free_ != nullptr) {
         Place& place = *free_;
-        free_ = reinterpret_cast<Place*>(word(place) & ~kFlags);
+        free_ = reinterpret_cast<Place*>(word(place) & ~kFlags);  // NOLINT: flags share its word
         place.word_.store(0, std::memory_order_relaxed);
         return &place;
     }
@@ -149,7 +149,7 @@ void Readiness::tell(Place& place, std::uint32_t events) noexcept {
     const std::uintptr_t before = word(place);
     if ((before & kLeft) == 0 && before > kFlags) {
         place.word_.store((before & kAlways) | flags, std::memory_order_relaxed);
-        auto* operation = reinterpret_cast<Operation*>(before & ~kFlags);
+        auto* operation = reinterpret_cast<Operation*>(before & ~kFlags);  // NOLINT: as above
         operation->on_complete(*operation, 0, events);
     } else {
         place.word_.fetch_or(flags, std::memory_order_relaxed);
