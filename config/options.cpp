@@ -33,8 +33,7 @@ void add_response_options(std::vector<Option<Holder>>& options, std::string_view
     };
     add("set_headers", headers<Holder>(RULE(set_headers)),
         "Response headers to set, in place of what the handler says (Vary: beside it). Routes keep what their site "
-        "sets, sites what "
-        "[responses] sets, unless they set the same name.");
+        "sets, sites what [responses] sets, unless they set the same name.");
     add("add_headers", headers<Holder>(RULE(add_headers)), "Response headers to add, beside others of the same name.");
     add("remove_headers",
         texts<Holder>(RULE(remove_headers), "", "a list of header names, as [\"X-Powered-By\"]", is_settable_field),

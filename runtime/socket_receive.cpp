@@ -9,6 +9,16 @@
 
 namespace spindle::runtime {
 
+namespace {
+
+bool is_unix(int socket) noexcept {
+    int domain = 0;
+    socklen_t size = sizeof domain;
+    return ::getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX;
+}
+
+}  // namespace
+
 void Received::release() noexcept {
     if (data_ == nullptr) return;
     Worker& worker = current_worker();
@@ -136,6 +146,7 @@ void Socket::received(Operation& operation, std::int32_t result, std::uint32_t f
 /// True: something was received, or the stream has ended; no wait, then.
 bool Socket::receive_or_enter(Reactor& here) noexcept {
     const bool moves = place_ != nullptr && reactor_ != &here;
+    bool always = moves && Readiness::always_ready(*place_);
     if (moves) reactor_->readiness()->leave(*std::exchange(place_, nullptr), descriptor_);
     reactor_ = &here;
     const bool worth_a_try = place_ == nullptr ? !moves : Readiness::ready(*place_);
@@ -144,7 +155,9 @@ bool Socket::receive_or_enter(Reactor& here) noexcept {
         return true;
     }
     if (place_ != nullptr) return false;
-    const Result<Readiness::Place*> entered = here.readiness()->enter(descriptor_);
+    // A receive stops behind descriptors that are passed, too.
+    if (!moves) always = is_unix(descriptor_);
+    const Result<Readiness::Place*> entered = here.readiness()->enter(descriptor_, always);
     if (entered) {
         place_ = *entered;
         return false;

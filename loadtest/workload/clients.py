@@ -23,6 +23,7 @@ from typing import Any
 from .scenario import HEAVY, Background, Scenario
 
 HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
 SHARES = (0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9999, 0.99999)
 SLOT_SECONDS = 0.1
 PATIENCE_SECONDS = 60
@@ -44,6 +45,11 @@ class Client:
 
     def pinned(self, command: list[str]) -> list[str]:
         return ["taskset", "-c", ",".join(map(str, self.cpus)), *command]
+
+
+def shown(text: str) -> str:
+    """A command or path as whoever has a copy of this repository can use it, wherever that lies."""
+    return text.replace(f"{ROOT}/", "")
 
 
 def limit_beside(probe: Path) -> Path:
@@ -102,7 +108,7 @@ def _closed(client: Client, scenario: Scenario, port: int, seconds: int) -> dict
     distribution = found["distribution"] if scenario.pipelining == 1 else []
     latency: dict[float, float] = {share: ms for share, ms in distribution}
     return {
-        "command": " ".join(command),
+        "command": shown(" ".join(command)),
         "requests": found["requests"],
         "seconds": found["seconds"],
         "requests_per_s": found["requests"] / max(found["seconds"], 1e-9),
@@ -138,7 +144,7 @@ def _at_a_rate(client: Client, scenario: Scenario, port: int, seconds: int) -> d
     late_ms = float(said["late_p99"])
     p99 = percentile(sorted_ms, 0.99)
     return {
-        "command": " ".join(command),
+        "command": shown(" ".join(command)),
         "requests": len(requests),
         "seconds": float(seconds),
         "requests_per_s": sum(1 for _, _, status in requests if 0 < status < FIRST_ERROR) / seconds,

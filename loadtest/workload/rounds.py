@@ -69,7 +69,7 @@ def run_all(plan: Plan, found: dict[str, Any]) -> None:
         entry: dict[str, Any] = {
             "name": scenario.name,
             "title": scenario.title,
-            "file": scenario.file,
+            "file": clients.shown(scenario.file),
             "settings": scenario.settings(plan.duration(scenario)),
             "servers": [],
             "ratios": {},

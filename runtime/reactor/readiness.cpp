@@ -3,7 +3,6 @@
 
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,12 +16,6 @@ namespace {
 
 constexpr std::uint32_t kEdges = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET;
 constexpr std::uint32_t kFinal = EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
-
-bool is_unix(int socket) noexcept {
-    int domain = 0;
-    socklen_t size = sizeof domain;
-    return ::getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX;
-}
 
 }  // namespace
 
@@ -52,7 +45,7 @@ Result<void> Readiness::open(int ring, int wake) {
 
 // ---- sockets
 
-Result<Readiness::Place*> Readiness::enter(int socket) noexcept {
+Result<Readiness::Place*> Readiness::enter(int socket, bool always) noexcept {
     Place* place = free_place();
     if (place == nullptr) return failure(ENOMEM);
     epoll_event edges{.events = kEdges, .data = {.ptr = place}};
@@ -61,7 +54,7 @@ Result<Readiness::Place*> Readiness::enter(int socket) noexcept {
         leave(*place);
         return failure(error);
     }
-    if (is_unix(socket)) place->word_.store(kAlways, std::memory_order_relaxed);
+    if (always) place->word_.store(kAlways, std::memory_order_relaxed);
     return place;
 }
 

@@ -46,15 +46,16 @@ class Readiness {
 
     // ---- sockets
 
-    /// From now on events of `socket` are seen, the first if it can be read already. ENOMEM; ENOSPC:
-    /// /proc/sys/fs/epoll/max_user_watches.
-    [[nodiscard]] Result<Place*> enter(int socket) noexcept;
+    /// From now on events of `socket` are seen, the first if it can be read already. `always`: no edge tells of all that
+    /// comes there. ENOMEM; ENOSPC: /proc/sys/fs/epoll/max_user_watches.
+    [[nodiscard]] Result<Place*> enter(int socket, bool always) noexcept;
     /// Its socket is closed, or open in `socket` and goes elsewhere. The place may be given to another. Any thread.
     void leave(Place& place, std::optional<int> socket = std::nullopt) noexcept;
 
-    /// Receiving from its socket is worth a try; always, once the peer has sent its last or urgent data, and with unix
-    /// sockets: what stops a receive there (the mark, or descriptors that were passed) has no edge of its own.
+    /// Receiving from its socket is worth a try.
     [[nodiscard]] static bool ready(const Place& place) noexcept { return (word(place) & (kReady | kAlways)) != 0; }
+    /// It always is: as was said, or since the peer has sent its last, or urgent data, at whose mark a receive stops.
+    [[nodiscard]] static bool always_ready(const Place& place) noexcept { return (word(place) & kAlways) != 0; }
     /// Before receiving: what comes from then on makes it ready again.
     static void heed(Place& place) noexcept { place.word_.store(word(place) & ~kReady, std::memory_order_relaxed); }
     /// There may be more than was received.

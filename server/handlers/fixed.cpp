@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/handlers/fixed.hpp"
 
-#include <algorithm>
 #include <memory>
 #include <string>
 
@@ -9,6 +8,7 @@
 
 #include "config/text_template.hpp"
 #include "runtime/error.hpp"
+#include "server/http/percent.hpp"
 #include "server/pipeline/fill_in.hpp"
 
 namespace spindle::handlers {
@@ -20,11 +20,6 @@ using pipeline::Response;
 namespace {
 
 constexpr std::uint16_t kPermanentRedirect = 308;
-
-/// Else what a client put into the path would name another host: "//evil.example/".
-void keep_one_slash(std::string& location) {
-    if (location.starts_with('/')) location.erase(1, std::min(location.find_first_not_of('/'), location.size()) - 1);
-}
 
 }  // namespace
 
@@ -38,7 +33,7 @@ pipeline::Handler make_redirect(const config::Route& route) {
         const bool https = tells_scheme && context.client(request).scheme == "https";
         const std::string_view scheme = https ? "https" : "http";
         std::string location = fill_in(target, *context.route, request, pipeline::Encoding::percent, scheme);
-        if (!names_host) keep_one_slash(location);
+        if (!names_host) http::keep_one_slash(location);
         Response response = Response::text(status, "see " + location + "\n");
         response.set("Location", location);
         return response;

@@ -44,10 +44,9 @@ bool has_hidden_segment(std::string_view relative) noexcept {
 
 /// A target as the client sent it, made fit for Location: one leading slash, so that it names no other host.
 Response redirect_to_folder(const Request& request) {
-    std::string_view path = request.path;
-    path.remove_prefix(std::min(path.find_first_not_of('/'), path.size()));
-    std::string location = "/";
-    http::append_encoded_path(location, path);
+    std::string location;
+    http::append_encoded_path(location, request.path);
+    http::keep_one_slash(location);
     location += '/';
     if (!request.query.empty()) location.append("?").append(request.query);
     Response response = Response::text(301, "moved to " + location + "\n");

@@ -6,6 +6,7 @@
 
 #include "server/http/bytes.hpp"
 #include "server/http/target.hpp"
+#include "server/http/text.hpp"
 
 namespace spindle::http {
 
@@ -19,11 +20,6 @@ bool valid_value(std::string_view value) noexcept {
         const auto byte = static_cast<unsigned char>(c);
         return byte >= 0x20 ? byte != 0x7f : byte == '\t';
     });
-}
-
-std::string_view trimmed(std::string_view text) noexcept {
-    while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-    return text;
 }
 
 // llhttp lets several spaces pass between the parts of a request line (RFC 9112 section 3: exactly one). The
@@ -58,9 +54,6 @@ bool ends_with_version(std::string_view line) noexcept {
     return version.size() == 8 && version.starts_with("HTTP/") && is_digit(version[5]) && version[6] == '.' &&
            is_digit(version[7]);
 }
-
-constexpr std::string_view kTokenBytes =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~";
 
 // A span that may come in adjacent pieces.
 void extend(std::string_view& view, const char* at, std::size_t length) noexcept {
@@ -101,10 +94,7 @@ struct RequestParser::Callbacks {
 
     static int on_header_field(llhttp_t* llhttp, const char* at, std::size_t length) {
         RequestParser& parser = self(llhttp);
-        if (parser.in_body_) {
-            parser.name_complete_ = false;
-            return parser.count_overhead(length);
-        }
+        if (parser.in_body_) return parser.count_overhead(length);
         auto& fields = parser.request_->fields;
         if (fields.empty() || parser.name_complete_) {
             if (fields.size() >= parser.limits_->header_count) return parser.refuse(ParseError::too_many_fields);
@@ -271,8 +261,8 @@ bool RequestParser::awaits_line(std::string_view head) const noexcept {
     if (refused_ || llhttp_get_errno(&llhttp_) != HPE_INVALID_METHOD || head.size() > limits_->header_bytes)
         return false;
     const std::string_view line = first_line(head);
-    const std::size_t token = line.find_first_not_of(kTokenBytes);
-    const bool may_be_one = token == line.npos || (token > 0 && line[token] == ' ');
+    const std::string_view token = leading_token(line);
+    const bool may_be_one = token.size() == line.size() || (!token.empty() && line[token.size()] == ' ');
     return may_be_one && line.data() + line.size() == head.data() + head.size();
 }
 
@@ -302,8 +292,9 @@ ParseError RequestParser::error_of_llhttp(std::string_view head) const noexcept 
         case HPE_INVALID_VERSION:
             return ends_with_version(line) ? ParseError::unsupported_version : ParseError::malformed;
         case HPE_INVALID_METHOD: {
-            const std::size_t token = line.find_first_not_of(kTokenBytes);
-            const bool is_request = token != line.npos && token > 0 && line[token] == ' ' && ends_with_version(line);
+            const std::string_view token = leading_token(line);
+            const bool is_request =
+                !token.empty() && line.substr(token.size()).starts_with(' ') && ends_with_version(line);
             return is_request ? ParseError::unknown_method : ParseError::malformed;
         }
         default: return ParseError::malformed;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/http/percent.hpp"
 
+#include <algorithm>
 #include <cctype>
 
 namespace spindle::http {
@@ -18,6 +19,10 @@ void append_encoded_path(std::string& out, std::string_view path) {
             out += kDigits[byte & 15];
         }
     }
+}
+
+void keep_one_slash(std::string& location) {
+    if (location.starts_with('/')) location.erase(1, std::min(location.find_first_not_of('/'), location.size()) - 1);
 }
 
 }  // namespace spindle::http

@@ -10,4 +10,8 @@ namespace spindle::http {
 /// slashes stay.
 void append_encoded_path(std::string& out, std::string_view path);
 
+/// For a Location that begins with a path: of several leading slashes one stays, else what a client put into the path
+/// would name another host ("//evil.example/").
+void keep_one_slash(std::string& location);
+
 }  // namespace spindle::http

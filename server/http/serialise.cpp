@@ -8,29 +8,20 @@
 
 #include "server/http/bytes.hpp"
 #include "server/http/status.hpp"
+#include "server/http/text.hpp"
 
 namespace spindle::http {
 
 namespace {
 
-constexpr std::array<bool, 256> kTokenBytes = [] {
-    std::array<bool, 256> table{};
-    for (unsigned c = '0'; c <= '9'; ++c) table[c] = true;
-    for (unsigned c = 'A'; c <= 'Z'; ++c) table[c] = table[c + 32] = true;
-    for (unsigned char c : std::string_view("!#$%&'*+-.^_`|~")) table[c] = true;
-    return table;
-}();
-
-bool valid(const ResponseField& field) noexcept {
-    return !field.name.empty() &&
-           std::ranges::all_of(field.name, [](char c) { return kTokenBytes[static_cast<unsigned char>(c)]; }) &&
-           std::ranges::none_of(field.value, [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
+bool valid_value(std::string_view value) noexcept {
+    const auto doubtful = [](EightBytes bytes) { return bytes.below(0x20); };
+    if (value.size() >= 8 && clean(value, doubtful)) return true;
+    return std::ranges::none_of(value, [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
 }
 
-bool valid_type(std::string_view type) noexcept {
-    const auto doubtful = [](EightBytes bytes) { return bytes.below(0x20); };
-    if (type.size() >= 8 && clean(type, doubtful)) return true;
-    return std::ranges::none_of(type, [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
+bool valid(const ResponseField& field) noexcept {
+    return !field.name.empty() && std::ranges::all_of(field.name, is_token_byte) && valid_value(field.value);
 }
 
 // Writes into space that was reserved: a head is appended with one resize, not a dozen.
@@ -57,7 +48,7 @@ constexpr std::size_t kFixedBytesMax = 336;
 }  // namespace
 
 bool append_head(std::string& out, const Response& response, const HeadOptions& options) {
-    if (!valid_type(response.content_type)) return false;
+    if (!valid_value(response.content_type)) return false;
     std::size_t bytes = kFixedBytesMax + response.content_type.size() + options.request_id.size();
     for (const ResponseField& field : response.fields) {
         if (!valid(field)) return false;

@@ -4,9 +4,30 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <string_view>
 
 namespace spindle::http {
+
+namespace detail {
+inline constexpr std::array<bool, 256> kTokenBytes = [] {
+    std::array<bool, 256> table{};
+    for (unsigned c = '0'; c <= '9'; ++c) table[c] = true;
+    for (unsigned c = 'A'; c <= 'Z'; ++c) table[c] = table[c + 32] = true;
+    for (unsigned char c : std::string_view("!#$%&'*+-.^_`|~")) table[c] = true;
+    return table;
+}();
+}  // namespace detail
+
+/// tchar (RFC 9110 section 5.6.2).
+[[nodiscard]] constexpr bool is_token_byte(char c) noexcept {
+    return detail::kTokenBytes[static_cast<unsigned char>(c)];
+}
+
+/// What a text begins with that is a token; may be empty.
+[[nodiscard]] constexpr std::string_view leading_token(std::string_view text) noexcept {
+    return {text.begin(), std::ranges::find_if_not(text, is_token_byte)};
+}
 
 /// OWS (RFC 9110 section 5.6.3).
 inline constexpr std::string_view kBlank = " \t";

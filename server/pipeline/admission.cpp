@@ -37,12 +37,17 @@ Refusal https_needed(const Request& request, const Client& client) {
 
 }  // namespace
 
-std::optional<Refusal> refusal_of(const Route& route, const Request& request, const Client& client,
+std::optional<Refusal> refusal_of(const Route* route, const Request& request, const Client& client,
                                   std::chrono::nanoseconds now) {
-    if (!route.admits(client.address)) return Refusal{Response::text(403, "403 Forbidden\n"), Reason::denied};
-    if (route.https_only && client.scheme != "https") return https_needed(request, client);
-    if (route.rate_limit == nullptr) return std::nullopt;
-    const auto wait = route.rate_limit->take(client.address.network(), now);
+    if (request.names_https && client.scheme != "https") {  // RFC 9110 section 7.4
+        constexpr const char* kWhy = "421 Misdirected Request: https is asked for, by plain http\n";
+        return Refusal{Response::text(421, kWhy), Reason::unknown_host};
+    }
+    if (route == nullptr) return std::nullopt;
+    if (!route->admits(client.address)) return Refusal{Response::text(403, "403 Forbidden\n"), Reason::denied};
+    if (route->https_only && client.scheme != "https") return https_needed(request, client);
+    if (route->rate_limit == nullptr) return std::nullopt;
+    const auto wait = route->rate_limit->take(client.address.network(), now);
     if (wait.count() <= 0) return std::nullopt;
     Response response = Response::text(429, "429 Too Many Requests\n");
     response.set("Retry-After", std::to_string(std::chrono::ceil<std::chrono::seconds>(wait).count()));

@@ -18,8 +18,8 @@ struct Refusal {
     std::optional<Reason> reason;  ///< to be counted
 };
 
-/// Nothing: the client may ask, and has done so once more. `now` is of the clock of RateLimiter::take.
-[[nodiscard]] std::optional<Refusal> refusal_of(const Route& route, const Request& request, const Client& client,
+/// `route` null: there is none for the path. Nothing: the client may ask, and has done so once more. `now` is of the clock of RateLimiter::take.
+[[nodiscard]] std::optional<Refusal> refusal_of(const Route* route, const Request& request, const Client& client,
                                                 std::chrono::nanoseconds now);
 
 }  // namespace spindle::pipeline

@@ -271,30 +271,16 @@ void Connection<Stream>::finish(Response& response, const Route& route) {
 template <class Stream>
 bool Connection<Stream>::admit() {
     const Route* route = exchange_->to.route;
-    if (exchange_->request.names_https && !came_by_https()) [[unlikely]] {
-        count(Reason::unknown_host);
-        Response response = Response::text(421, "421 Misdirected Request: https is asked for, by plain http\n");
-        apply_rules(response);
-        exchange_->response = std::make_unique<Response>(std::move(response));
-        return false;
-    }
-    if (route == nullptr || route->for_everyone()) [[likely]]
+    if ((route == nullptr || route->for_everyone()) && !exchange_->request.names_https) [[likely]]
         return true;
     peer_.settle();
     const Client client = client_of(exchange_->request, peer_, server_.config().proxies);
-    std::optional<Refusal> refusal = refusal_of(*route, exchange_->request, client, std::chrono::nanoseconds(now()));
+    std::optional<Refusal> refusal = refusal_of(route, exchange_->request, client, std::chrono::nanoseconds(now()));
     if (!refusal) return true;
     if (refusal->reason) count(*refusal->reason);
     apply_rules(refusal->response);
     exchange_->response = std::make_unique<Response>(std::move(refusal->response));
     return false;
-}
-
-/// As a trusted proxy says (RFC 9110 section 7.4).
-template <class Stream>
-bool Connection<Stream>::came_by_https() {
-    peer_.settle();
-    return client_of(exchange_->request, peer_, server_.config().proxies).scheme == "https";
 }
 
 /// That may answer this request.

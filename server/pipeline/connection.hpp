@@ -102,7 +102,6 @@ class Connection {
     Next append_at_once(Response& response);
     void finish(Response& response, const Route& route);
     [[nodiscard]] bool admit();
-    [[nodiscard]] bool came_by_https();
     [[nodiscard]] bool has_handler() const noexcept;
     [[nodiscard]] Next refuse(http::ParseError error);
     [[nodiscard]] Next refuse(Reason reason, std::uint16_t status);

@@ -28,7 +28,6 @@ Sites::Sites(std::vector<Site> sites, std::shared_ptr<const ResponseRules> gener
             else exact_.emplace(host, &site);
         }
     }
-    if (fallback_ != nullptr) general_rules_ = fallback_->rules;
 }
 
 // RFC 9110 section 7.2: the port does not matter here; names are compared as DNS does, also with its final dot.

@@ -36,7 +36,7 @@ struct Destination {
 
 class Sites {
   public:
-    /// `general_rules` hold for what is no site's, if no site has the hosts that no other one has; may be null.
+    /// `general_rules` hold for what is no site's; may be null.
     explicit Sites(std::vector<Site> sites, std::shared_ptr<const ResponseRules> general_rules = nullptr);
 
     /// Follows rewrites, which change the request's path and query.

@@ -16,7 +16,7 @@ std::string answered(std::string_view scheme, std::string_view target, std::stri
     request.target = target;
     request.path = "/rewritten";
     request.host = host;
-    const auto refusal = refusal_of(route, request, {.address = *PeerAddress::parse("::1"), .scheme = scheme}, {});
+    const auto refusal = refusal_of(&route, request, {.address = *PeerAddress::parse("::1"), .scheme = scheme}, {});
     if (!refusal) return "200";
     const auto location = refusal->response.field("Location");
     return std::to_string(refusal->response.status) + (location ? " " + std::string(*location) : "");

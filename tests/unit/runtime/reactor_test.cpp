@@ -49,7 +49,7 @@ class Client : Wait {
             if (self.scheduled()) self.unlink();
         };
         REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends_.data()) == 0);
-        const auto entered = reactor_.readiness()->enter(ends_[0]);
+        const auto entered = reactor_.readiness()->enter(ends_[0], true);
         REQUIRE(entered);
         place_ = *entered;
     }

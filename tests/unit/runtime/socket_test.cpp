@@ -21,10 +21,21 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// What another end had sent before; the receive keeps a buffer for as long as its result lives.
-task<Result<Received>> receive_one(char sent) {
+std::array<int, 2> connected_pair() {
     std::array<int, 2> pair{};
     REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair.data()) == 0);
+    return pair;
+}
+
+/// After that it stands among those that wait for events.
+task<void> wait_in_vain(Socket& socket) {
+    const auto nothing = co_await socket.receive(1ms);
+    CHECK(code_of(nothing) == ETIMEDOUT);
+}
+
+/// What another end had sent before; the receive keeps a buffer for as long as its result lives.
+task<Result<Received>> receive_one(char sent) {
+    const std::array<int, 2> pair = connected_pair();
     REQUIRE(::send(pair[1], &sent, 1, 0) == 1);
     Socket socket(pair[0]);
     Result<Received> received = co_await socket.receive(10s);
@@ -81,8 +92,7 @@ TEST_CASE("who receives gets everything also when all of the reactor's buffers a
 
 TEST_CASE("a stream that never pauses lets others have their turn, and none of it is lost or mixed up") {
     on_every_backend([](Run&) -> task<void> {
-        std::array<int, 2> pair{};
-        REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair.data()) == 0);
+        const std::array<int, 2> pair = connected_pair();
         // Always more than the receiver has taken.
         std::uint8_t sent = 0;
         const auto fill = [&] {
@@ -122,12 +132,10 @@ TEST_CASE("a stream that never pauses lets others have their turn, and none of i
 TEST_CASE("bytes and the end of a stream that come together are both received, wherever the flow is by then") {
     on_every_backend([](Run&) -> task<void> {
         for (int i = 0; i < 200; ++i) {
-            std::array<int, 2> pair{};
-            REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair.data()) == 0);
+            const std::array<int, 2> pair = connected_pair();
             Socket socket(pair[0]);
-            // Its first wait ends without anything: it stands among those that wait for events from then on.
-            const auto nothing = co_await socket.receive(1ms);
-            CHECK(code_of(nothing) == ETIMEDOUT);
+            task<void> waiting = wait_in_vain(socket);
+            co_await waiting;
             const auto send_last = [](int end) -> task<void> {
                 REQUIRE(::send(end, "x", 1, MSG_NOSIGNAL) == 1);
                 ::close(end);
@@ -149,11 +157,10 @@ TEST_CASE("bytes and the end of a stream that come together are both received, w
 // Where a receive stops though there is more: nothing tells of the rest.
 TEST_CASE("what comes behind descriptors that are passed, or out-of-band data, is received too") {
     on_every_backend([](Run&) -> task<void> {
-        std::array<int, 2> pair{};
-        REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair.data()) == 0);
+        const std::array<int, 2> pair = connected_pair();
         Socket socket(pair[0]);
-        const auto nothing = co_await socket.receive(1ms);
-        CHECK(code_of(nothing) == ETIMEDOUT);
+        task<void> waiting = wait_in_vain(socket);
+        co_await waiting;
         const auto send_all = [](int end) -> task<void> {
             REQUIRE(::send(end, "a", 1, MSG_NOSIGNAL) == 1);
             send_with_descriptor(end, 'b');
