@@ -90,11 +90,11 @@ class Users {
   public:
     explicit Users(std::vector<User> users) : users_(std::move(users)) {}
 
-    /// Whether these are a user's; 503 where that cannot be found out now.
-    task<std::expected<bool, Response>> verify(const Credentials& given) {
-        using Answer = std::expected<bool, Response>;
+    /// Whose these are, a name as good as this object; null: nobody's; 503 where that cannot be found out now.
+    task<std::expected<const std::string*, Response>> verify(const Credentials& given) {
+        using Answer = std::expected<const std::string*, Response>;
         User* const user = find(given.user);
-        if (user != nullptr && was_verified(*user, given.password)) co_return Answer(true);
+        if (user != nullptr && was_verified(*user, given.password)) co_return Answer(&user->name);
         // Who is no user takes as long as who is one.
         const std::string hash = user == nullptr ? users_.front().hash : user->hash;
         const runtime::Result<void> place = co_await hashing_.acquire();
@@ -103,9 +103,9 @@ class Users {
         auto hash_it = [&given, &hash] { return hashes_to(given.password, hash); };
         const auto same = co_await runtime::blocking(hash_it);
         if (!same) co_return Answer(std::unexpect, Response::busy("too much to do to look at passwords\n"));
-        if (user == nullptr || !*same) co_return Answer(false);
+        if (user == nullptr || !*same) co_return Answer(nullptr);
         remember(*user, given.password);
-        co_return Answer(true);
+        co_return Answer(&user->name);
     }
 
   private:
@@ -176,7 +176,8 @@ task<Response> guarded(const pipeline::Handler& inner, Users& users, const std::
         auto verifying = users.verify(*given);
         auto verified = co_await verifying;
         if (!verified) co_return std::move(verified.error());
-        if (*verified) {
+        if (*verified != nullptr) {
+            request.user = *verified;
             if (const auto* plain = std::get_if<pipeline::PlainHandler>(&inner)) co_return (*plain)(request, context);
             task<Response> handling = pipeline::coroutine_of(inner)(request, context);
             co_return co_await handling;

@@ -8,12 +8,14 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_set>
 #include <utility>
 
 #include <sys/stat.h>
 
+#include "server/handlers/held_bytes.hpp"
 #include "server/handlers/lru.hpp"
 #include "server/http/coding.hpp"
 
@@ -50,19 +52,24 @@ class EncodedCache {
         ~Claim() {
             if (cache_ != nullptr) cache_->forget(key_);
         }
-        void fulfil(Bytes bytes) { std::exchange(cache_, nullptr)->put(key_, std::move(bytes)); }
+        /// Nothing: does not get smaller. -> what was put there.
+        Bytes fulfil(std::optional<std::string> encoded) {
+            Bytes bytes = encoded ? cache_->held_.hold(std::move(*encoded)) : nullptr;
+            std::exchange(cache_, nullptr)->put(key_, bytes);
+            return bytes;
+        }
 
       private:
         EncodedCache* cache_;
         Key key_;
     };
 
-    explicit EncodedCache(std::size_t bytes_max) noexcept : bytes_max_(bytes_max) {}
+    explicit EncodedCache(std::size_t bytes_max) : bytes_max_(bytes_max), held_(bytes_max) {}
 
     enum class State {
         known,    ///< `bytes` tells
         claimed,  ///< by the caller now: Claim(cache, key)
-        busy,     ///< somebody else encodes it
+        busy,     ///< somebody else encodes it, or slow clients hold too much
     };
     struct Found {
         State state;
@@ -83,6 +90,7 @@ class EncodedCache {
     static constexpr std::size_t kEntryBytes = 256;
 
     const std::size_t bytes_max_;
+    const HeldBytes held_;
     mutable std::mutex mutex_;
     Lru<Key, Bytes, Hash> known_;            ///< guarded by mutex_, as is the other; its costs are bytes
     std::unordered_set<Key, Hash> claimed_;  ///< being encoded

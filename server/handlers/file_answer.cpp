@@ -100,7 +100,7 @@ task<int> set_whole(Response& response, Representation& chosen) {
     response.content_type = chosen.type;
     if (chosen.file->size() == 0) co_return 0;
     if (chosen.send_in != http::Coding::identity) {
-        http::SharedBytes encoded = co_await chosen.encoder->encoded(*chosen.file, chosen.send_in);
+        http::SharedBytes encoded = co_await chosen.encoder->encoded(*chosen.file, chosen.send_in, chosen.only_encoded);
         if (encoded != nullptr) {
             response.body = std::move(encoded);
             http::mark_encoded(response, chosen.send_in);
@@ -158,7 +158,9 @@ task<Response> answer_file(const Request& request, Representation chosen) {
 
     const std::uint64_t size = chosen.file->size();
     const auto date = strong_date(chosen.file->status.st_mtim.tv_sec, std::time(nullptr));
-    const http::RangeDecision decision = http::decide_range(request, size, etag, date);
+    http::RangeDecision decision = http::decide_range(request, size, etag, date);
+    // Ranges are of the file as it lies there; who wants it encoded only gets all of it.
+    if (chosen.only_encoded && chosen.send_in != http::Coding::identity) decision.kind = http::RangeKind::whole;
     int error = 0;
     switch (decision.kind) {
         case http::RangeKind::unsatisfiable: co_return varying(chosen, unsatisfiable(size));

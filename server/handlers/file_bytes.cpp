@@ -29,13 +29,13 @@ runtime::task<int> append_range(const File& file, http::ByteRange range, std::st
     co_return file.unchanged() ? 0 : EIO;
 }
 
-runtime::task<FilePointer> with_bytes(const FilePointer& file) {
+runtime::task<std::optional<std::string>> read_whole(const File& file) {
     std::string bytes;
-    if (file->size() > 0) {
-        const int error = co_await append_range(*file, {0, file->size() - 1}, bytes);
-        if (error != 0) co_return nullptr;
+    if (file.size() > 0) {
+        const int error = co_await append_range(file, {0, file.size() - 1}, bytes);
+        if (error != 0) co_return std::nullopt;
     }
-    co_return std::make_shared<const File>(*file, std::make_shared<const std::string>(std::move(bytes)));
+    co_return bytes;
 }
 
 }  // namespace spindle::handlers

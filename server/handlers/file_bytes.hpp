@@ -3,6 +3,7 @@
 // Reading files into memory, without holding up the thread.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "runtime/task.hpp"
@@ -14,8 +15,7 @@ namespace spindle::handlers {
 /// Appends a range of an open file; errno if that cannot be. May suspend; all must stay until then.
 [[nodiscard]] runtime::task<int> append_range(const File& file, http::ByteRange range, std::string& into);
 
-/// The same file with its bytes in memory instead of a descriptor; null if it cannot be read, or was written to
-/// meanwhile. May suspend; `file` must stay until then.
-[[nodiscard]] runtime::task<FilePointer> with_bytes(const FilePointer& file);
+/// All of it; nothing if it cannot be read, or was written to meanwhile. May suspend; `file` must stay until then.
+[[nodiscard]] runtime::task<std::optional<std::string>> read_whole(const File& file);
 
 }  // namespace spindle::handlers

@@ -17,6 +17,7 @@
 #include "config/config.hpp"
 #include "runtime/small_mutex.hpp"
 #include "server/handlers/file.hpp"
+#include "server/handlers/held_bytes.hpp"
 #include "server/handlers/lru.hpp"
 
 namespace spindle::handlers {
@@ -25,14 +26,17 @@ class FileCache {
   public:
     using Clock = std::chrono::steady_clock;
 
-    explicit FileCache(const config::Files& options) noexcept
+    explicit FileCache(const config::Files& options)
         : file_bytes_max_(options.cache_file_bytes),
           shard_bytes_max_(options.cache_bytes / kShards),
-          valid_(options.cache_valid) {}
+          valid_(options.cache_valid),
+          held_(options.cache_bytes) {}
 
     [[nodiscard]] bool holds(const File& file) const noexcept {
-        return !file.is_folder() && file.size() <= file_bytes_max_;
+        return !file.is_folder() && file.size() <= file_bytes_max_ && held_.has_room_for(file.size());
     }
+    /// For a file that is put() there: they count until nobody has them any more.
+    [[nodiscard]] http::SharedBytes hold(std::string bytes) const { return held_.hold(std::move(bytes)); }
 
     /// What was found at `path` beneath the folder with the descriptor `root`, not longer ago than it is believed.
     [[nodiscard]] std::optional<FoundFile> find(int root, std::string_view path, Clock::time_point now);
@@ -78,6 +82,7 @@ class FileCache {
     const std::size_t file_bytes_max_;
     const std::size_t shard_bytes_max_;
     const Clock::duration valid_;
+    const HeldBytes held_;
     std::array<Shard, kShards> shards_;
 };
 

@@ -16,12 +16,11 @@ using Bytes = EncodedCache::Bytes;
 /// What came of reading and encoding. Not read: nothing is known about the file.
 struct Work {
     bool read = false;
-    Bytes bytes;
+    std::optional<std::string> encoded;
 };
 
 Work encode(std::string_view plain, http::Coding coding) {
-    std::optional<std::string> encoded = http::encode(coding, plain);
-    return {.read = true, .bytes = encoded ? std::make_shared<const std::string>(std::move(*encoded)) : nullptr};
+    return {.read = true, .encoded = http::encode(coding, plain)};
 }
 
 /// Waits for the disk and computes: holds its thread.
@@ -41,16 +40,16 @@ Work read_and_encode(const File& file, http::Coding coding) {
 
 }  // namespace
 
-runtime::task<Bytes> FileEncoder::encoded(const File& file, http::Coding coding) {
+runtime::task<Bytes> FileEncoder::encoded(const File& file, http::Coding coding, bool must) {
     const EncodedCache::Key key(file.status, coding);
     EncodedCache::Found found = cache_.look(key);
-    if (found.state != EncodedCache::State::claimed) co_return std::move(found.bytes);
+    const bool goes_beside = must && found.state == EncodedCache::State::busy;
+    if (found.state != EncodedCache::State::claimed && !goes_beside) co_return std::move(found.bytes);
     EncodedCache::Claim claim(cache_, key);
     auto work = [&file, coding] { return read_and_encode(file, coding); };
-    const auto done = co_await runtime::blocking(work);
+    auto done = co_await runtime::blocking(work);
     if (!done || !done->read) co_return nullptr;
-    claim.fulfil(done->bytes);
-    co_return done->bytes;
+    co_return claim.fulfil(std::move(done->encoded));
 }
 
 }  // namespace spindle::handlers

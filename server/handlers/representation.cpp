@@ -14,9 +14,9 @@ std::optional<Representation> only_representation(const Offer& offer, std::strin
     return only;
 }
 
-runtime::task<std::optional<Representation>> choose_representation(const StaticRoot& root, const Offer& offer,
-                                                                   const http::Request& request,
-                                                                   const std::string& path, FilePointer original) {
+runtime::task<Representation> choose_representation(const StaticRoot& root, const Offer& offer,
+                                                    const http::Request& request, const std::string& path,
+                                                    FilePointer original) {
     Representation chosen{.file = std::move(original), .type = offer.types->of(path)};
     if (!offer.precompressed.empty()) {
         chosen.varies = true;
@@ -34,8 +34,7 @@ runtime::task<std::optional<Representation>> choose_representation(const StaticR
         if (!accepted.empty()) chosen.send_in = accepted.best();
         chosen.encoder = offer.encoder.get();
     }
-    const bool refused = chosen.send_in == Coding::identity && http::acceptable(request, {}).empty();
-    if (chosen.varies && refused) co_return std::nullopt;
+    chosen.only_encoded = http::refuses_identity(request);
     co_return chosen;
 }
 

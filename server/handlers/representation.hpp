@@ -32,17 +32,17 @@ struct Representation {
     http::Coding coding = http::Coding::identity;   ///< in which it lies there
     http::Coding send_in = http::Coding::identity;  ///< to be encoded, when it is sent whole
     FileEncoder* encoder = nullptr;                 ///< for that; the offer's
+    bool only_encoded = false;                      ///< the client refuses what is in no coding
 };
 
 /// The file itself, if nobody can get anything else.
 [[nodiscard]] std::optional<Representation> only_representation(const Offer& offer, std::string_view path,
                                                                 FilePointer original);
 
-/// Nothing if the client refuses all there is. May suspend; all but `original` must stay until then.
-[[nodiscard]] runtime::task<std::optional<Representation>> choose_representation(const StaticRoot& root,
-                                                                                 const Offer& offer,
-                                                                                 const http::Request& request,
-                                                                                 const std::string& path,
-                                                                                 FilePointer original);
+/// The best one for the client; if it refuses all there is, the file itself, which the pipeline will not send it. May
+/// suspend; all but `original` must stay until then.
+[[nodiscard]] runtime::task<Representation> choose_representation(const StaticRoot& root, const Offer& offer,
+                                                                  const http::Request& request, const std::string& path,
+                                                                  FilePointer original);
 
 }  // namespace spindle::handlers

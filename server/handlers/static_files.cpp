@@ -16,7 +16,6 @@
 #include "server/handlers/representation.hpp"
 #include "server/handlers/static_root.hpp"
 #include "server/http/coding.hpp"
-#include "server/http/encoded_response.hpp"
 #include "server/http/percent.hpp"
 
 namespace spindle::handlers {
@@ -54,16 +53,9 @@ Response redirect_to_folder(const Request& request) {
     return response;
 }
 
-Response not_acceptable() {
-    Response response = Response::text(406, "not there in any encoding that the request accepts\n");
-    http::vary_by_encoding(response);
-    return response;
-}
-
 task<Response> send(const StaticRoute& route, const Request& request, const std::string& path, FilePointer file) {
-    auto chosen = co_await choose_representation(route.root, route.offer, request, path, std::move(file));
-    if (!chosen) co_return not_acceptable();
-    co_return co_await answer_file(request, std::move(*chosen));
+    Representation chosen = co_await choose_representation(route.root, route.offer, request, path, std::move(file));
+    co_return co_await answer_file(request, std::move(chosen));
 }
 
 /// The first index file that is there, else the folder's entries, if those are anybody's business.

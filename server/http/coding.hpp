@@ -47,4 +47,9 @@ class Codings {
 /// always there. Empty if all is refused. A client that does not say gets identity.
 [[nodiscard]] Codings acceptable(const Request& request, std::span<const Coding> offered) noexcept;
 
+/// "identity;q=0", or "*;q=0" without it.
+[[nodiscard]] inline bool refuses_identity(const Request& request) noexcept {
+    return request.weighs_codings && acceptable(request, {}).empty();
+}
+
 }  // namespace spindle::http

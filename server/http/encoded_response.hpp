@@ -16,4 +16,8 @@ void vary_by_encoding(Response& response);
 /// their number is not told by it, which still answers If-None-Match; no ranges.
 void mark_encoded(Response& response, Coding coding);
 
+/// To be called when it is known in which coding a body leaves: a client that refuses what is in none (RFC 9110 section
+/// 12.5.3) gets 406 for what it asked to see, and errors without their text. What an unsafe method has done it is told.
+void heed_refused_identity(const Request& request, Response& response);
+
 }  // namespace spindle::http

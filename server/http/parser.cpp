@@ -327,7 +327,7 @@ bool RequestParser::accept_head(std::string_view head) {
 // One pass over the fields that mean something to the server itself.
 bool RequestParser::accept_fields() {
     Request& request = *request_;
-    request.expects_continue = request.chunked = false;
+    request.expects_continue = request.chunked = request.weighs_codings = false;
     request.content_length.reset();
     unsigned hosts = 0;
     for (const Field& field : request.fields) {
@@ -344,6 +344,9 @@ bool RequestParser::accept_fields() {
                 break;
             case 14:
                 if (iequals(field.name, "Content-Length")) request.content_length = llhttp_.content_length;
+                break;
+            case 15:
+                if (iequals(field.name, "Accept-Encoding") && field.value.contains(';')) request.weighs_codings = true;
                 break;
             case 17:
                 if (!iequals(field.name, "Transfer-Encoding")) break;

@@ -35,6 +35,7 @@ std::optional<std::string_view> Request::field(std::string_view name) const noex
 void Request::forget() noexcept {
     method_name = target = host = path = query = {};
     fields.clear();
+    user = nullptr;
 }
 
 std::optional<std::string_view> Request::query_value(std::string_view key) const noexcept {

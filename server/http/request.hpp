@@ -34,6 +34,7 @@ struct Request {
     std::uint8_t version_minor = 1;  ///< HTTP/1.x
     bool keep_alive = true;          ///< what the client asked for (RFC 9112 section 9.3)
     bool expects_continue = false;   ///< Expect: 100-continue (RFC 9110 section 10.1.1)
+    bool weighs_codings = false;     ///< an Accept-Encoding has weights: any of them may be 0
     bool names_https = false;        ///< the target is absolute, and its scheme https
     bool chunked = false;            ///< body framed by chunked transfer coding
     std::optional<std::uint64_t> content_length;
@@ -43,6 +44,8 @@ struct Request {
     std::string_view path;    ///< percent-decoded, dot segments removed, begins with '/'; "*" for OPTIONS *
     std::string_view query;   ///< after '?', as sent; empty if none
     std::vector<Field> fields;
+    const std::string* user =
+        nullptr;               ///< who has shown to be one, a handler found; null: nobody. Stays until it is logged
     std::string path_storage;  ///< backs `path` when decoding changed it
 
     /// First field of that name, case-insensitive; linear, requests have few fields.

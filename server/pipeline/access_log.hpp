@@ -30,6 +30,7 @@ class DescriptorSink;
 struct AccessRecord {
     std::string_view remote;  ///< the peer's address without its port; "unix" for a local socket
     std::string_view client;  ///< whom a trusted peer asks for; else the peer
+    std::string_view user;    ///< who has shown to be one
     std::string_view method;
     std::string_view target;
     std::string_view host;

@@ -64,7 +64,9 @@ std::string_view trace_id(std::string_view traceparent) {
 
 void append_combined(std::string& line, const AccessRecord& record, std::string_view stamp) {
     http::append_log_text(line, record.client);
-    line.append(" - - [").append(stamp).append("] \"");
+    line.append(" - ");
+    http::append_log_text(line, record.user);
+    line.append(" [").append(stamp).append("] \"");
     http::append_log_text(line, record.method);
     if (!record.method.empty()) {  // else no request line was understood: "-" alone
         line.push_back(' ');
@@ -104,6 +106,7 @@ void append_json(std::string& line, const AccessRecord& record, std::string_view
     append_member(line, R"(,"user_agent":")", record.user_agent);
     append_member(line, R"(,"backend":")", record.backend);
     append_member(line, R"(,"worker":)", std::uint64_t{record.worker});
+    if (!record.user.empty()) append_member(line, R"(,"user":")", record.user);
     if (!record.request_id.empty()) append_member(line, R"(,"request_id":")", record.request_id);
     if (const auto trace = trace_id(record.traceparent); !trace.empty()) append_member(line, R"(,"trace_id":")", trace);
     line.append("}\n");

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "runtime/io.hpp"
+#include "server/http/encoded_response.hpp"
 #include "server/http/target.hpp"
 #include "server/pipeline/admission.hpp"
 #include "server/pipeline/client_address.hpp"
@@ -219,11 +220,11 @@ typename Connection<Stream>::Next Connection<Stream>::answer_at_once() {
 template <class Stream>
 typename Connection<Stream>::Next Connection<Stream>::append_at_once(Response& response) {
     http::drop_forbidden_content(response);
-    const std::size_t bytes_max = server_.access_log().enabled() ? kLoggedBodyMax : kInlineBodyMax;
-    if (!small_body(response, bytes_max) || (has_handler() && wants_encoding(response))) {
+    if (!small_body(response, kCopiedBodyMax) || (has_handler() && wants_encoding(response))) {
         exchange_->response = std::make_unique<Response>(std::move(response));
         return Next::slow;
     }
+    http::heed_refused_identity(exchange_->request, response);
     const bool keep_alive = wants_keep_alive() && !response.close;
     answered();
     const bool valid = append_small(response, keep_alive);
@@ -417,6 +418,7 @@ task<typename Connection<Stream>::Next> Connection<Stream>::send_answer(RequestB
     }
     if (!body.sound()) co_return abandon(body);
     if (route != nullptr && wants_encoding(response)) co_await encode(response, *route);
+    http::heed_refused_identity(exchange_->request, response);
 
     bool keep_alive = wants_keep_alive() && !response.close;
     bool sent = false;

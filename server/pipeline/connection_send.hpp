@@ -22,7 +22,8 @@
 
 namespace spindle::pipeline {
 
-/// A body that leaves without waiting, or is kept for the client who is slow.
+/// A body that is copied behind its head: what a slow client does not take of it stays in the output. A longer one
+/// stays where it is, which may be where others have it from too.
 inline std::optional<std::string_view> small_body(const Response& response, std::size_t bytes_max) noexcept {
     const auto bytes = http::bytes_in_memory(response);
     return bytes && bytes->size() <= bytes_max ? bytes : std::nullopt;
@@ -32,7 +33,7 @@ template <class Stream>
 task<bool> Connection<Stream>::send_response(Response& response, bool keep_alive) {
     const std::uint64_t length = body_bytes(response);
     std::uint64_t sent = length;
-    if (small_body(response, kInlineBodyMax)) {
+    if (small_body(response, kCopiedBodyMax)) {
         const bool valid = append_small(response, keep_alive);
         const bool flushed = co_await flush();
         // What is left of the output is its end.
@@ -216,8 +217,7 @@ template <class Stream>
 bool Connection<Stream>::append_small(const Response& response, bool keep_alive) {
     const std::string_view body = *small_body(response, SIZE_MAX);
     if (!append_head(response, keep_alive, http::Framing::content_length, body.size())) return false;
-    const bool with_body = exchange_->request.method != http::Method::head;
-    if (with_body) exchange_->output.append(body.size() <= kCopiedBodyMax ? body : send_together(body));
+    if (exchange_->request.method != http::Method::head) exchange_->output.append(body);
     return true;
 }
 
@@ -232,14 +232,17 @@ bool Connection<Stream>::append_head(const Response& response, bool keep_alive, 
     ++requests_;
     WorkerState& worker = server_.worker_state();
     worker.counters.requests.add();
-    if (server_.config().log.request_id) exchange_->id = worker.request_ids.next();
+    if (server_.config().log.request_id) {
+        exchange_->id = worker.request_ids.next();
+        peer_.settle();
+    }
     RequestId::Text id;
     const http::HeadOptions options{.date = worker.date(),
                                     .keep_alive = keep_alive,
                                     .http10 = exchange_->request.version_minor == 0,
                                     .framing = framing,
                                     .content_length = length,
-                                    .request_id = exchange_->id.text(id)};
+                                    .request_id = server_.request_id_of(*exchange_, peer_, id)};
     if (http::append_head(exchange_->output, response, options)) return true;
     spdlog::error("a handler set a response field with a name or value that HTTP forbids; answered 500");
     const Response failed = Response::text(500, {});

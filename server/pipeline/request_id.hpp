@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a request is known by in logs: 32 hexadecimal digits, as a trace id has (W3C Trace Context). Half of them are
-// random and the worker's, half count its requests.
+// What a request is known by in logs: what a proxy in front calls it, or 32 hexadecimal digits, as a trace id has (W3C
+// Trace Context). Half of them are random and the worker's, half count its requests.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <string_view>
@@ -33,6 +34,16 @@ struct RequestId {
         for (int shift = 60; shift >= 0; shift -= 4) *at++ = "0123456789abcdef"[half >> shift & 15];
     }
 };
+
+/// What others call a request, fit to be passed on: short, and of such bytes as UUIDs, ULIDs and base64 have.
+[[nodiscard]] inline bool is_request_id(std::string_view text) noexcept {
+    constexpr std::size_t kBytesMax = 128;
+    const auto fits = [](char c) {
+        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+               std::string_view("-_.:+/=").contains(c);
+    };
+    return !text.empty() && text.size() <= kBytesMax && std::ranges::all_of(text, fits);
+}
 
 /// Gives ids; of one worker.
 class RequestIds {

@@ -89,6 +89,17 @@ runtime::task<void> Server::serve(runtime::Accepted accepted) {
 
 WorkerState& Server::worker_state() noexcept { return *workers_[runtime::current_worker().index]; }
 
+bool Server::is_believed(const PeerAddress& peer) const noexcept {
+    return !config_.proxies.trusted.empty() && peer.is_in(config_.proxies.trusted);
+}
+
+std::string_view Server::request_id_of(const Exchange& exchange, const PeerAddress& peer,
+                                       RequestId::Text& buffer) const noexcept {
+    if (!config_.log.request_id) return {};
+    const std::string_view taken_over = exchange.request.field("X-Request-ID").value_or("");
+    return is_request_id(taken_over) && is_believed(peer) ? taken_over : exchange.id.text(buffer);
+}
+
 void Server::log_request(const Exchange& exchange, const PeerAddress& peer, const Stages& stages, std::uint16_t status,
                          std::uint64_t body_bytes) noexcept {
     const Request& request = exchange.request;
@@ -96,12 +107,13 @@ void Server::log_request(const Exchange& exchange, const PeerAddress& peer, cons
     PeerText client_text;
     RequestId::Text id;
     const std::string_view remote = peer.text(text);
-    const bool believed = !config_.proxies.trusted.empty() && peer.is_in(config_.proxies.trusted);
+    const bool believed = is_believed(peer);
     const runtime::Worker& worker = runtime::current_worker();
     const std::uint64_t passed = runtime::CycleClock::since(exchange.started, runtime::CycleClock::kernel_clock());
     log_.write(worker.index,
                {.remote = remote,
                 .client = believed ? client_of(request, peer, config_.proxies).address.text(client_text) : remote,
+                .user = request.user == nullptr ? std::string_view() : *request.user,
                 .method = request.method_name,
                 .target = request.target,
                 .host = request.host,
@@ -115,7 +127,7 @@ void Server::log_request(const Exchange& exchange, const PeerAddress& peer, cons
                 .user_agent = request.field("User-Agent").value_or(""),
                 .backend = worker.backend,
                 .worker = worker.index,
-                .request_id = exchange.id.text(id),
+                .request_id = request_id_of(exchange, peer, id),
                 .traceparent = request.field("traceparent").value_or("")});
 }
 

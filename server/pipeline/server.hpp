@@ -67,6 +67,10 @@ class Server {
     /// Into the access log. `body_bytes`: of the response.
     void log_request(const Exchange& exchange, const PeerAddress& peer, const Stages& stages, std::uint16_t status,
                      std::uint64_t body_bytes) noexcept;
+    /// X-Request-ID of its answer: a trusted proxy's, else the exchange's; empty if there are none. A view into the
+    /// request or `buffer`.
+    [[nodiscard]] std::string_view request_id_of(const Exchange& exchange, const PeerAddress& peer,
+                                                 RequestId::Text& buffer) const noexcept;
     /// Counts and logs the exception that is being handled. For catch blocks.
     void report_handler_error(std::string_view route) noexcept;
     /// The same, and what the client is told. Memory that ran out is thrown on: then the connection is given up.
@@ -74,6 +78,8 @@ class Server {
 
   private:
     runtime::task<void> serve(runtime::Accepted accepted);
+    /// What it says of its clients.
+    [[nodiscard]] bool is_believed(const PeerAddress& peer) const noexcept;
 
     const config::Config& config_;
     const http::Limits limits_;

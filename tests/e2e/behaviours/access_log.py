@@ -249,6 +249,27 @@ def each_response_has_an_id_that_its_line_has(t):
         check.equal(json_line(t, f"id={number}")["request_id"], ids[number - 1], f"the id in line {number}")
 
 
+BEHIND_A_PROXY = IDS.with_settings({"proxies.trusted": ["127.0.0.0/8"]})
+
+
+@behaviour(config=BEHIND_A_PROXY, compare=False)
+def the_id_that_a_trusted_proxy_gave_is_taken_over(t):
+    for number, given in enumerate(("7f3c-A_b.c:1+2/3=", "x" * 128)):
+        reply = t.get(f"/plaintext?taken={number}.", fields={"X-Request-ID": given})
+        check.field(reply, "X-Request-ID", given)
+        check.equal(json_line(t, f"taken={number}.")["request_id"], given)
+    for given in ("", "x" * 129, "a b", 'a"b', "\xe9"):
+        reply = t.get("/plaintext", fields={"X-Request-ID": given})
+        assert re.fullmatch("[0-9a-f]{32}", reply.field("X-Request-ID")), f"{given!r} became {reply.field('X-Request-ID')}"
+
+
+@behaviour(config=IDS, compare=False)
+def the_id_that_anybody_gave_is_not(t):
+    reply = t.get("/plaintext?mark=forged", fields={"X-Request-ID": "forged"})
+    assert reply.field("X-Request-ID") != "forged"
+    check.equal(json_line(t, "mark=forged")["request_id"], reply.field("X-Request-ID"))
+
+
 @behaviour(config=JSON, compare=False)
 def without_them_there_are_none(t):
     check.equal(t.get("/plaintext?mark=noid").field("X-Request-ID"), None)

@@ -51,6 +51,14 @@ def ask(t, fields=None, target="/", method="GET", **options):
 
 
 @behaviour(config=CLOSED)
+def the_access_log_names_who_has_shown_to_be_one(t):
+    for user, password, named in (("ali", "open sesame", "ali"), ("ali", "guess", "-"), ("nobody", "guess", "-")):
+        target = f"/?named={user}.{password[:1]}."
+        ask(t, basic(user, password), target=target)
+        assert f" - {named} [" in t.server.wait_for_line(f"named={user}.{password[:1]}.", "out")[0]
+
+
+@behaviour(config=CLOSED)
 def without_credentials_it_is_401_with_a_challenge(t):
     for target in ("/", "/files/style.css", "/files/missing"):
         reply = ask(t, target=target)

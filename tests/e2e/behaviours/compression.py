@@ -92,6 +92,47 @@ def every_answer_about_such_a_file_says_that_it_varies(t):
 
 
 @behaviour(config=ON)
+def who_refuses_bodies_as_they_are_gets_none(t):
+    """RFC 9110 section 12.5.3; and what an unsafe method did is told all the same."""
+    for accepted, target in (
+        ("identity;q=0, br", "/picture.png"),  # of a type that is not encoded
+        ("identity;q=0, br", "/noise.txt"),  # does not get smaller
+        ("identity;q=0, deflate", "/plain.txt"),
+        ("*;q=0", "/plaintext"),
+        ("gzip;q=0, *;q=0.0", "/json"),
+    ):
+        for method in ("GET", "HEAD"):
+            reply = ask(t, accepted, target, method)
+            check.status(reply, 406)
+            check.equal((reply.body, reply.field("Content-Length")), (b"", "0"))
+            check.equal(reply.tokens("Vary"), {"accept-encoding"})
+            check.equal(reply.field("ETag"), None)
+    reply = ask(t, "identity;q=0", "/missing")
+    check.status(reply, 404)
+    check.equal(reply.body, b"")
+    refusing = {"Accept-Encoding": "identity;q=0"}
+    check.equal(t.ask("POST", "/echo", body=b"done", fields=refusing).body, b"done")
+    check.equal(ask(t, "gzip;q=0", "/plaintext").body, t.get("/plaintext").body)
+
+
+@behaviour(config=ON)
+def who_refuses_bodies_as_they_are_gets_all_of_a_file_in_place_of_a_range(t):
+    reply = ask(t, "identity;q=0, gzip", "/plain.txt", Range="bytes=0-9")
+    check.status(reply, 200)
+    check.equal(gzip.decompress(reply.body), PAGE)
+
+
+@behaviour(own_server=True, compare=False)
+def who_refuses_bodies_as_they_are_does_not_wait_for_who_encodes(t):
+    t.start(ON)
+    with ThreadPoolExecutor(16) as pool:
+        replies = list(pool.map(lambda _: ask(t, "identity;q=0, gzip", "/long.txt"), range(32)))
+    for reply in replies:
+        check.status(reply, 200)
+        check.same_bytes(gzip.decompress(reply.body), LONG)
+
+
+@behaviour(config=ON)
 def an_encoded_body_has_a_weak_etag_which_is_still_good_for_304(t):
     plain, encoded = ask(t, None, "/plain.txt"), ask(t, "gzip", "/plain.txt")
     assert plain.field("ETag").startswith('"'), plain.field("ETag")

@@ -3,6 +3,8 @@
 five thousand of them is measured by loadtest/attack.py."""
 
 import contextlib
+import dataclasses
+import itertools
 import resource
 import time
 from pathlib import Path
@@ -41,21 +43,42 @@ def settled(t) -> int:
     return now
 
 
-def begin_to_read(t, clients: int) -> None:
-    for _ in range(clients):
-        t.connect(receive_bytes=4096).send(request("GET", "/big.bin"))
+def each_of_a_crowd(t, targets, requests: int = 1, first: int = FIRST, crowd: int = CROWD) -> float:
+    """Bytes that the server holds for a client that asks for the next of `targets`, and does not read."""
+
+    def begin_to_read(clients: int) -> None:
+        for _ in range(clients):
+            t.connect(receive_bytes=4096).send(b"".join(request("GET", next(targets)) for _ in range(requests)))
+
+    begin_to_read(first)
+    before = settled(t)  # with the threads that any crowd needs
+    begin_to_read(crowd)
+    return (settled(t) - before) / crowd
 
 
 @behaviour(own_server=True, compare=False)
 def a_reader_that_is_waited_for_costs_a_chunk_of_its_file(t):
     t.start(PATIENT)
     check.equal(len(t.get("/big.bin").body), 10 * 1024 * 1024)
-    begin_to_read(t, FIRST)
-    before = settled(t)  # with the threads that any crowd needs
-    begin_to_read(t, CROWD)
-    each = (settled(t) - before) / CROWD
+    each = each_of_a_crowd(t, itertools.repeat("/big.bin"))
     assert each < 40 * 1024, f"{each / 1024:.0f} KiB for each client that does not read"
     check.status(t.get("/plaintext"), 200)
+
+
+@behaviour(own_server=True, compare=False)
+def readers_of_files_in_memory_share_them(t):
+    """As long as the cache remembers them. Those that it has forgotten it does not hold a third time."""
+    folder = t.bench.folder / "held" / t.variant.name.replace("/", "_")
+    folder.mkdir(parents=True)
+    (folder / "file.txt").write_bytes(b"x" * (250 << 10))
+    files = 1000
+    for number in range(files):
+        (folder / f"{number}.txt").hardlink_to(folder / "file.txt")
+    config = PATIENT.with_settings({"files.cache_bytes": "5MiB"})
+    t.start(dataclasses.replace(config, root=str(folder.relative_to(t.bench.folder))))
+    for targets in itertools.repeat("/file.txt"), (f"/{number % files}.txt" for number in itertools.count()):
+        each = each_of_a_crowd(t, targets, requests=40, first=50, crowd=100)  # 10 MB: more than the kernel takes
+        assert each < 40 * 1024, f"{each / 1024:.0f} KiB for each client that does not read"
 
 
 @behaviour(own_server=True, compare=False)

@@ -17,7 +17,7 @@ EncodedCache::Key key_of(ino_t inode, http::Coding coding = http::Coding::gzip) 
 
 void fill(EncodedCache& cache, ino_t inode, std::size_t bytes) {
     REQUIRE(cache.look(key_of(inode)).state == State::claimed);
-    EncodedCache::Claim(cache, key_of(inode)).fulfil(std::make_shared<const std::string>(bytes, 'a'));
+    EncodedCache::Claim(cache, key_of(inode)).fulfil(std::string(bytes, 'a'));
 }
 
 }  // namespace
@@ -29,7 +29,7 @@ TEST_CASE("encoded cache: a file is encoded by one at a time, and then known") {
         EncodedCache::Claim claim(cache, key_of(1));
         CHECK(cache.look(key_of(1)).state == State::busy);
         CHECK(cache.look(key_of(1, http::Coding::br)).state == State::claimed);
-        claim.fulfil(std::make_shared<const std::string>("bytes"));
+        claim.fulfil("bytes");
     }
     const auto found = cache.look(key_of(1));
     CHECK(found.state == State::known);
@@ -48,7 +48,7 @@ TEST_CASE("encoded cache: a claim that comes to nothing leaves the file to the n
 TEST_CASE("encoded cache: remembers what does not get smaller") {
     EncodedCache cache(100'000);
     REQUIRE(cache.look(key_of(1)).state == State::claimed);
-    EncodedCache::Claim(cache, key_of(1)).fulfil(nullptr);
+    EncodedCache::Claim(cache, key_of(1)).fulfil(std::nullopt);
     const auto found = cache.look(key_of(1));
     CHECK(found.state == State::known);
     CHECK(found.bytes == nullptr);

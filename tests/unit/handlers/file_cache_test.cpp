@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <string>
+#include <vector>
 
 using namespace spindle;
 using namespace std::chrono_literals;
@@ -80,6 +81,20 @@ TEST_CASE("file cache: folders and long files are not held") {
     struct stat folder{};
     folder.st_mode = S_IFDIR;
     CHECK(!cache.holds(File(handlers::Descriptor(), folder)));
+}
+
+TEST_CASE("file cache: what slow clients still have counts, and beyond twice its bytes nothing more is held") {
+    FileCache cache(options(4'000));
+    std::vector<http::SharedBytes> slow;
+    while (cache.holds(*file_of(1000))) slow.push_back(cache.hold(std::string(1000, 'a')));
+    CHECK(slow.size() == 8);
+    slow.pop_back();
+    CHECK(cache.holds(*file_of(1000)));
+    {
+        FileCache ended(options(4'000));
+        slow.push_back(ended.hold("bytes"));
+    }
+    CHECK(*slow.back() == "bytes");
 }
 
 TEST_CASE("file cache: it stays below its bytes whatever is asked for, and keeps what is used") {
