@@ -155,7 +155,7 @@ struct Access {
 };
 
 /// Which symbolic links below a root are followed.
-enum class Symlinks { within, none };
+enum class Symlinks { none, within };
 
 struct Route {
     std::string path;
@@ -165,7 +165,7 @@ struct Route {
     std::vector<std::string> precompressed{};  ///< static: content codings, the favourite first
     std::vector<std::string> try_files{};      ///< static: templates of paths below the root, with {path}
     bool autoindex = false;                    ///< static
-    Symlinks symlinks = Symlinks::within;      ///< static
+    Symlinks symlinks = Symlinks::none;        ///< static
     std::string to;                            ///< redirect, rewrite: a template
     std::uint16_t status = 0;                  ///< redirect, respond; 0: the handler's usual one
     std::string body;                          ///< respond

@@ -206,7 +206,8 @@ std::vector<Option<Config>> make_config_options() {
          "The access log's lines: the combined format of Apache and nginx, or JSON."},
         {"log", "access", flag<C>(MEMBER(log.access), true), "both", "Whether there is an access log."},
         {"log", "request_id", flag<C>(MEMBER(log.request_id), false), "both",
-         "Whether each response has an X-Request-ID, which the access log has too, as JSON."},
+         "Whether each response has an X-Request-ID, which the access log has too, as JSON: what a trusted proxy gave "
+         "its request (letters, digits and -_.:+/=, at most 128), else one of the server's."},
         {"log", "access_path",
          text<C>(MEMBER(log.access_path), "stdout", "`stdout`, `stderr` or a file's path", is_clean), "both",
          "Where the access log goes."},
@@ -269,9 +270,9 @@ std::vector<Option<Route>> make_route_options() {
          "what was asked for. [\"index.html\"] serves an application of one page."},
         {"route", "autoindex", shown_if_changed(flag<R>(MEMBER(autoindex), false)), "both",
          "For `static`: whether a folder without index file shows its entries, as a page or as JSON."},
-        {"route", "symlinks", shown_if_changed(choice<R>(MEMBER(symlinks), 0, {"within", "none"})), "both",
-         "For `static`: which symbolic links are followed. `within`: those that stay below the root; `none`: none, as "
-         "if they were not there. The root itself may be one."},
+        {"route", "symlinks", shown_if_changed(choice<R>(MEMBER(symlinks), 0, {"none", "within"})), "both",
+         "For `static`: which symbolic links are followed. `none`: none, as if they were not there; `within`: those "
+         "that stay below the root. The root itself may be one."},
         {"route", "to",
          text<R>(MEMBER(to), "",
                  "a target, as \"https://example.org/users/{id}\"; {host}, {path}, {query} and {uri} "

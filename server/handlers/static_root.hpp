@@ -4,6 +4,7 @@
 // or not (the kernel sees to that), and only if it is a file or a folder. Knows no HTTP. Any flow may ask.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -35,12 +36,16 @@ class StaticRoot {
     [[nodiscard]] std::uint64_t resolution() const noexcept { return resolution_; }
 
   private:
-    StaticRoot(Descriptor folder, config::Symlinks symlinks, std::shared_ptr<FileCache> cache) noexcept;
+    StaticRoot(Descriptor folder, const std::filesystem::path& name, config::Symlinks symlinks,
+               std::shared_ptr<FileCache> cache);
     [[nodiscard]] runtime::task<FoundFile> look(const std::string& path) const;
+    void warn_of_link(const std::string& path) const;
 
     Descriptor folder_;  ///< of this root alone: what the cache knows by it was opened in the same way
+    std::string name_;
     std::uint64_t resolution_;
     std::shared_ptr<FileCache> cache_;
+    std::unique_ptr<std::atomic_flag> warned_ = std::make_unique<std::atomic_flag>();
 };
 
 }  // namespace spindle::handlers

@@ -2,6 +2,7 @@
 """Symbolic links below a root: followed, or as if they were not there. One root serves both, in turns."""
 
 from harness import check
+from harness.client import request
 from harness.configuration import configuration
 from harness.registry import behaviour
 from harness.site import LINKED_FILES
@@ -13,9 +14,8 @@ def route(path: str, *options: str) -> str:
 
 
 def both(name: str, *options: str) -> str:
-    return route(f"/within/{name}", *options) + route(
-        f"/none/{name}", 'symlinks = "none"', *options
-    )
+    """By default none is followed."""
+    return route(f"/within/{name}", 'symlinks = "within"', *options) + route(f"/none/{name}", *options)
 
 
 LINKED = configuration(
@@ -46,6 +46,18 @@ def a_link_is_followed_or_not_there(t):
     expect(t, "link.html", "target.html", None)
     expect(t, "folder_link/file.txt", "folder/file.txt", None)
     expect(t, "circle", None, None)
+
+
+@behaviour(own_server=True, compare=False)
+def a_link_that_is_not_followed_is_said_once(t):
+    t.start(LINKED)
+    connection = t.connect()
+    for target in ("/within/circle", "/none/link.html", "/none/folder_link/file.txt"):
+        connection.send(request("GET", target))
+        check.status(connection.read_reply(), 404)
+    said = t.server.wait_for_line("symbolic link", "err")
+    check.equal(len(said), 1, "lines about it")
+    assert "link.html" in said[0] and 'symlinks = "within"' in said[0], said
 
 
 @behaviour(config=LINKED)

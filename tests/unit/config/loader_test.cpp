@@ -198,7 +198,7 @@ TEST_CASE("Routes are checked against the handlers and the file system") {
     says(problems("[[route]]\npath = \"/x\"\nhandler = \"sleep\"\nsymlinks = \"none\"\n"),
          "route.symlinks is for the handler static only");
     says(problems("[[route]]\npath = \"/\"\nhandler = \"static\"\nroot = \"site\"\nsymlinks = \"no\"\n"),
-         "route.symlinks must be one of \"within\", \"none\", not \"no\"");
+         "route.symlinks must be one of \"none\", \"within\", not \"no\"");
     says(problems("[[route]]\npath = \"/x\"\nhandler = \"sleep\"\n[[route]]\npath = \"/x\"\nhandler = \"sleep\"\n"),
          "spindle.toml:5:8: error: route.path /x is there twice");
 }
@@ -329,7 +329,7 @@ TEST_CASE("A missing file is named") {
 TEST_CASE("A dump loads to the same dump") {
     const Folder folder(
         "[timeouts]\nidle = \"77s\"\n[[route]]\npath = \"/\"\nhandler = \"static\"\nroot = \"site\"\nindex = "
-        "[\"a\\\"b.html\"]\nprecompressed = [\"br\"]\nsymlinks = \"none\"\n[responses]\nset_headers = { X-A = "
+        "[\"a\\\"b.html\"]\nprecompressed = [\"br\"]\nsymlinks = \"within\"\n[responses]\nset_headers = { X-A = "
         "\"\\\"b\" "
         "}\nsecurity_headers = false\nerror_pages = { "
         "404 = "
