@@ -5,6 +5,8 @@ import itertools
 import mmap
 from pathlib import Path
 
+from .registry import Skipped
+
 
 class FailingAllocations:
     _serial = itertools.count()
@@ -12,6 +14,8 @@ class FailingAllocations:
     def __init__(self, binary: Path, folder: Path):
         """`binary` is the server's; the library lies in the same build."""
         self.library = binary.parent.parent / "tests" / "libfailing_allocations.so"
+        if not self.library.exists():
+            raise Skipped(f"{self.library} is not built with this server")
         self._path = folder / f"failing_allocations_{next(self._serial)}"
         self._path.write_bytes(bytes(8))
         with self._path.open("r+b") as file:
