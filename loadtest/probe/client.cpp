@@ -91,6 +91,7 @@ Client::Client(Client&& other) noexcept
       status_(other.status_),
       chunks_follow_(other.chunks_follow_),
       body_bytes_left_(other.body_bytes_left_),
+      taken_bytes_(other.taken_bytes_),
       length_(other.length_),
       buffer_(other.buffer_) {}
 
@@ -180,6 +181,13 @@ int Client::next_response() {
     }
 }
 
+int Client::first_response() {
+    while (true) {
+        if (const int status = next_response(); status != 0) return status;
+        receive();
+    }
+}
+
 bool Client::take_head() {
     const std::string_view all(buffer_.data(), length_);
     const std::size_t end = all.find("\r\n\r\n");
@@ -210,6 +218,7 @@ bool Client::take_chunk_head() {
 }
 
 void Client::drop(std::size_t bytes) {
+    taken_bytes_ += bytes;
     length_ -= bytes;
     std::memmove(buffer_.data(), buffer_.data() + bytes, length_);
 }

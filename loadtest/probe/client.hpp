@@ -58,6 +58,10 @@ class Client {
     /// Takes the next response out of what was received: its status, or 0 if it is not whole yet. Bodies may be longer
     /// than what is kept of them.
     [[nodiscard]] int next_response();
+    /// In blocking mode, of a new connection: waits until the response is there.
+    [[nodiscard]] int first_response();
+    /// Of all responses so far, with their heads.
+    [[nodiscard]] std::size_t taken_bytes() const noexcept { return taken_bytes_; }
 
     [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
 
@@ -77,6 +81,7 @@ class Client {
     int status_ = 0;                   ///< of the response whose head is there and whose body is not; else 0
     bool chunks_follow_ = false;       ///< after what is left of this one
     std::size_t body_bytes_left_ = 0;  ///< of the body, or of a chunk with its line end
+    std::size_t taken_bytes_ = 0;
     std::size_t length_ = 0;
     std::array<char, 1024> buffer_;
 };

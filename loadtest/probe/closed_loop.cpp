@@ -12,6 +12,7 @@
 
 #include "loadtest/probe/client.hpp"
 #include "loadtest/probe/percentile.hpp"
+#include "loadtest/probe/start.hpp"
 
 namespace probe {
 namespace {
@@ -29,18 +30,11 @@ std::vector<Flow> open_all(const ClosedLoopOptions& options, int epoll) {
     for (Flow& flow : flows) {
         flow.client.connect(options.port);
         flow.client.send(request_for(options.path));
-        while (flow.client.next_response() == 0) flow.client.receive();
+        (void)flow.client.first_response();
         flow.client.set_non_blocking();
         flow.client.watch(epoll, EPOLL_CTL_ADD, &flow);
     }
     return flows;
-}
-
-void wait_for_start() {
-    std::puts("opened");
-    std::fflush(stdout);
-    char byte = 0;
-    if (::read(STDIN_FILENO, &byte, 1) != 1) fail("standard input");
 }
 
 }  // namespace

@@ -40,12 +40,7 @@ void hold(const HoldOptions& options) {
             clients.back().send(request);
         }
         for (std::size_t i = first; options.wait_for_answer && i < end; ++i) {
-            int status = 0;
-            while (status == 0) {
-                clients[i].receive();
-                status = clients[i].next_response();
-            }
-            if (status != 200) fail("a held connection was not answered 200");
+            if (clients[i].first_response() != 200) fail("a held connection was not answered 200");
             if (clients[i].is_over())
                 fail("the server closes a connection after its answer, so that it cannot be held");
         }

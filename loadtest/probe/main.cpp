@@ -15,6 +15,7 @@
 #include "loadtest/probe/closed_loop.hpp"
 #include "loadtest/probe/hold.hpp"
 #include "loadtest/probe/measure.hpp"
+#include "loadtest/probe/pipelined.hpp"
 
 namespace {
 
@@ -25,9 +26,11 @@ constexpr const char* kUsage =
     "       spindle_probe hold [--host NAME] --port P [--port P ...] --connections N [--path PATH] [--from ADDRESS]\n"
     "                     [--addresses N] [--unanswered]\n"
     "       spindle_probe closed [--host NAME] --port P --connections N [--path PATH] [--seconds S]\n"
+    "       spindle_probe pipelined [--host NAME] --port P --connections N [--path PATH] [--seconds S] [--depth N]\n"
     "measure: open-loop latency of requests in turn (GET /plaintext) beside a load, for a while\n"
     "hold: opens connections, asks once on each, keeps them until standard input ends\n"
-    "closed: opens connections, waits for a byte on standard input, asks on each again and again\n";
+    "closed: opens connections, waits for a byte on standard input, asks on each again and again\n"
+    "pipelined: as closed, but many requests (16) leave together on each, the next when all of them are answered\n";
 
 [[noreturn]] void usage() {
     std::fputs(kUsage, stderr);
@@ -93,17 +96,33 @@ void run_measure(Arguments arguments) {
     probe::measure(options);
 }
 
+/// False if it is none of these.
+bool take(std::string_view name, Arguments& arguments, probe::ClosedLoopOptions& options) {
+    if (name == "--port") options.port = arguments.port();
+    else if (name == "--connections") options.connections = std::max(1U, arguments.number());
+    else if (name == "--path") options.path = arguments.text();
+    else if (name == "--seconds") options.duration = arguments.number() * probe::kSecond;
+    else return false;
+    return true;
+}
+
 void run_closed(Arguments arguments) {
     probe::ClosedLoopOptions options;
     for (std::string_view name; arguments.next(name);) {
-        if (name == "--port") options.port = arguments.port();
-        else if (name == "--connections") options.connections = std::max(1U, arguments.number());
-        else if (name == "--path") options.path = arguments.text();
-        else if (name == "--seconds") options.duration = arguments.number() * probe::kSecond;
-        else usage();
+        if (!take(name, arguments, options)) usage();
     }
     if (options.port == 0) usage();
     probe::closed_loop(options);
+}
+
+void run_pipelined(Arguments arguments) {
+    probe::PipelinedOptions options;
+    for (std::string_view name; arguments.next(name);) {
+        if (name == "--depth") options.depth = std::max(1U, arguments.number());
+        else if (!take(name, arguments, options.loop)) usage();
+    }
+    if (options.loop.port == 0) usage();
+    probe::pipelined(options);
 }
 
 void run_hold(Arguments arguments) {
@@ -135,5 +154,6 @@ int main(int count, char** words) {
     if (mode == "measure") run_measure(arguments);
     else if (mode == "hold") run_hold(arguments);
     else if (mode == "closed") run_closed(arguments);
+    else if (mode == "pipelined") run_pipelined(arguments);
     else usage();
 }

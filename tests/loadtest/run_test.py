@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The whole of it, on real servers, for a few seconds. SPINDLE_BUILD is the folder of what was built."""
 
+import itertools
 import json
 import os
 import signal
@@ -12,6 +13,7 @@ import tempfile
 import threading
 import time
 import unittest
+from collections.abc import Iterable
 from pathlib import Path
 
 import made_up  # noqa: F401: finds the packages
@@ -85,14 +87,22 @@ handler = "json"
 """
 
 
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+LONGER = OK.replace(b"2\r\n\r\nok", b"3\r\n\r\nyes")
+SHORTER = OK.replace(b"2\r\n\r\nok", b"1\r\n\r\nk")
+REFUSED = OK.replace(b"200", b"503")
+
+
 class Closing(socketserver.ThreadingTCPServer):
-    """Closes a connection after so many answers, and does not say so before."""
+    """Closes a connection after these answers, and does not say so before."""
 
     daemon_threads = True
 
-    def __init__(self, answers: int):
+    def __init__(self, answers: Iterable[bytes]):
         self.answers = answers
+        self.asked = itertools.count()  # its next is how many requests came
         super().__init__(("127.0.0.1", 0), Answering)
+        self.port = self.server_address[1]
 
     def handle_error(self, request, client_address):
         """A client that goes away is none."""
@@ -102,10 +112,11 @@ class Answering(socketserver.StreamRequestHandler):
     server: Closing
 
     def handle(self):
-        for _ in range(self.server.answers):
+        for answer in self.server.answers:
             while self.rfile.readline() not in (b"\r\n", b""):
                 pass
-            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            next(self.server.asked)
+            self.wfile.write(answer)
 
 
 class Probe(unittest.TestCase):
@@ -134,12 +145,12 @@ class Probe(unittest.TestCase):
         self.addCleanup(server.stop)
         return server.port
 
-    def closing(self, answers: int) -> int:
+    def closing(self, answers: Iterable[bytes]) -> Closing:
         server = Closing(answers)
         threading.Thread(target=server.serve_forever, args=(0.01,)).start()
         self.addCleanup(server.server_close)
         self.addCleanup(server.shutdown)
-        return server.server_address[1]
+        return server
 
     def test_a_fixed_rate_goes_on_over_new_connections(self):
         asked = ("measure", "--rate", "100", "--seconds", "1", "--connections", "4")
@@ -173,15 +184,53 @@ class Probe(unittest.TestCase):
 
     def test_a_server_may_close_after_an_answer_without_a_word_but_not_before_one(self):
         asked = ("measure", "--rate", "100", "--seconds", "1", "--connections", "2")
-        found = self.figures(self.closing(3), *asked)
+        found = self.figures(self.closing([OK] * 3).port, *asked)
         self.assertEqual(found["failed"], 0)
         self.assertGreater(found["requests"] - found["unanswered"], 50)
         self.assertGreater(found["reopened"], 15)
-        found = self.figures(self.closing(1), "closed", "--connections", "2", "--seconds", "1")
+        found = self.figures(self.closing([OK]).port, "closed", "--connections", "2", "--seconds", "1")
         self.assertGreater(found["reopened"], 25)
-        told = self.run_it(self.closing(0), *asked)
+        told = self.run_it(self.closing([]).port, *asked)
         self.assertEqual(told.returncode, 1)
         self.assertIn("closed a connection without a response", told.stderr)
+
+    def test_a_pipeline_counts_what_was_answered(self):
+        server = self.closing(itertools.repeat(OK))
+        found = self.figures(server.port, "pipelined", "--connections", "3", "--seconds", "1", "--depth", "5")
+        self.assertGreater(found["requests"], 100)
+        self.assertEqual(found["requests"], next(server.asked) - 3)  # opening asks once on each
+        self.assertEqual(found["requests"] % 5, 0)
+        self.assertAlmostEqual(found["requests_per_s"] * found["seconds"], found["requests"], delta=1)
+        self.assertTrue(0 < found["busy"] < 1, found["busy"])
+
+    def test_a_pipeline_ends_where_a_response_is_not_as_the_first(self):
+        asked = ("pipelined", "--connections", "1", "--seconds", "1", "--depth", "4")
+        for before, answer, said in (
+            (0, REFUSED, "was not answered 200"),
+            (6, REFUSED, "is no 200"),
+            (6, LONGER, "not as long as the first"),
+            (8, LONGER, "longer than the first"),  # the last one of a turn
+            (6, SHORTER, "shorter than the first"),
+        ):
+            with self.subTest(said, before=before):
+                answers = itertools.chain([OK] * before, [answer], itertools.repeat(OK))
+                told = self.run_it(self.closing(answers).port, *asked)
+                self.assertEqual(told.returncode, 1)
+                self.assertIn(said, told.stderr)
+
+    def test_a_pipeline_ends_where_the_server_closes_a_connection(self):
+        asked = ("pipelined", "--connections", "1", "--seconds", "1", "--depth", "4")
+        last = OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+        for answers, answer, said in (
+            (5, OK, "closed a connection"),
+            (7, OK, "closed a connection"),  # within a turn
+            (1, last, "closes a connection after its answer"),
+            (0, OK, "closed a connection without a response"),
+        ):
+            with self.subTest(said, answers=answers):
+                told = self.run_it(self.closing([answer] * answers).port, *asked)
+                self.assertEqual(told.returncode, 1)
+                self.assertIn(said, told.stderr)
 
 
 class Running(unittest.TestCase):
