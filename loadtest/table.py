@@ -61,11 +61,11 @@ def ratios(rounds: list[dict[str, dict[str, float]]], name: str, baseline: str, 
     ]
 
 
-def compare(report: Report, rounds: list[dict[str, dict[str, float]]], figures, baselines) -> None:
-    """A row a server, then its ratios: all to the first baseline, Spindle's to the others."""
-    row(report, "", figures)
+def compare(report: Report, rounds: list[dict[str, dict[str, float]]], figures, baselines, further=()) -> None:
+    """A row a server, then ratios: all to the first baseline, Spindle's to the others; `further` figures have none."""
+    row(report, "", [*figures, *further])
     for name in rounds[0]:
-        row(report, name, medians(rounds, name, figures))
+        row(report, name, medians(rounds, name, [*figures, *further]))
     for baseline in baselines:
         for name in rounds[0]:
             if baseline not in rounds[0] or name == baseline:
