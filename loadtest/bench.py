@@ -51,8 +51,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--parked", type=arguments.count, default=1_000_000, help="fibers: how many are parked at once")
     parser.add_argument("--server-cpu", type=int, default=0, help="where a scenario gives the server one CPU")
     parser.add_argument("--client-cpu", type=int, default=1)
-    parser.add_argument("--spindle", type=Path, default=BUILD / "release/server/spindle")
-    parser.add_argument("--probe", type=Path, default=BUILD / "release/loadtest/spindle_probe")
+    parser.add_argument("--spindle", type=Path, default=BUILD / "trained/server/spindle")
+    parser.add_argument("--probe", type=Path, default=BUILD / "trained/loadtest/spindle_probe")
     options = parser.parse_args()
     options.cpus = len(os.sched_getaffinity(0))
     return options

@@ -14,7 +14,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 BUILD = HERE.parent / "build"
 TICK = 1 / os.sysconf("SC_CLK_TCK")
-LIMIT = BUILD / "release/loadtest/spindle_limit"
+LIMIT = BUILD / "trained/loadtest/spindle_limit"
 BACKENDS = ("event_loop", "fiber")
 FILES = {"1k.txt": 1 << 10, "4k.txt": 4 << 10, "16k.txt": 16 << 10, "100k.txt": 100 << 10, "10m.txt": 10 << 20}
 
