@@ -36,8 +36,10 @@ void WorkerCounters::absorb(const WorkerCounters& dead) {
     run.absorb(dead.run.read());
     closed.add(dead.accepted.read());  // all of them by now
     accepted.add(dead.accepted.read());
+    accepts_paused.add(dead.accepts_paused.read());
     accept_errors.add(dead.accept_errors.read());
-    shed.add(dead.shed.read());
+    shed_descriptors.add(dead.shed_descriptors.read());
+    shed_memory.add(dead.shed_memory.read());
     buffers_exhausted.add(dead.buffers_exhausted.read());
     stalls.add(dead.stalls.read());
     steals.add(dead.steals.read());
@@ -67,8 +69,10 @@ Figures& Figures::operator+=(const Figures& other) {
     }
     dispatched += other.dispatched;
     accepted += other.accepted;
+    accepts_paused += other.accepts_paused;
     accept_errors += other.accept_errors;
-    shed += other.shed;
+    shed_descriptors += other.shed_descriptors;
+    shed_memory += other.shed_memory;
     buffers_exhausted += other.buffers_exhausted;
     stalls += other.stalls;
     steals += other.steals;
@@ -103,8 +107,10 @@ Figures read_figures(const WorkerCounters& counters) {
             .longest_route = std::move(longest.text),
             .dispatched = counters.dispatched.read(),
             .accepted = accepted,
+            .accepts_paused = counters.accepts_paused.read(),
             .accept_errors = counters.accept_errors.read(),
-            .shed = counters.shed.read(),
+            .shed_descriptors = counters.shed_descriptors.read(),
+            .shed_memory = counters.shed_memory.read(),
             .buffers_exhausted = counters.buffers_exhausted.read(),
             .stalls = counters.stalls.read(),
             .steals = counters.steals.read(),

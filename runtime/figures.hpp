@@ -22,8 +22,10 @@ struct Figures {
     std::string longest_route;     ///< the last handler in it; empty: in none
     std::uint64_t dispatched = 0;  ///< flows of control resumed
     std::uint64_t accepted = 0;
+    std::uint64_t accepts_paused = 0;     ///< times that the most connections were there, and others had to wait
     std::uint64_t accept_errors = 0;      ///< EMFILE, ENFILE, ENOBUFS, ENOMEM
-    std::uint64_t shed = 0;               ///< connections closed at once: no descriptor, or no memory, was left
+    std::uint64_t shed_descriptors = 0;   ///< connections closed at once: no descriptor was left
+    std::uint64_t shed_memory = 0;        ///< the same: no memory
     std::uint64_t buffers_exhausted = 0;  ///< receives that found no buffer of the worker's
     std::uint64_t stalls = 0;             ///< runs longer than lag_warning (when they end), or handoff_after
     std::uint64_t steals = 0;             ///< flows taken from another worker (fiber)

@@ -24,8 +24,8 @@ struct WorkerCounters {
     Histogram run;
 
     SharedCounter closed;  ///< of those that this worker accepted, by whoever closed them
-    Counter accepted, accept_errors, shed, buffers_exhausted, stalls, steals, handoffs, blocking_calls,
-        blocking_refused, cut;
+    Counter accepted, accepts_paused, accept_errors, shed_descriptors, shed_memory, buffers_exhausted, stalls, steals,
+        handoffs, blocking_calls, blocking_refused, cut;
     Counter started;  ///< CycleClock; 0: not yet
     Note longest;     ///< the longest run, ns, and its route
 

@@ -250,6 +250,7 @@ void EventLoop::accepted(Accepted accepted) {
     }
     const Root<Flow> root = flow(service_->serve(accepted));
     counters.accepted.add();
+    if (connections() == service_->connections_max) counters.accepts_paused.add();
     flows_.add(root.payload(), index);
     resume(root.payload(), root.handle(), meter.runnable_since());
 }

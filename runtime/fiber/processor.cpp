@@ -247,7 +247,7 @@ void Processor::accepted_nothing() noexcept { scheduler_.give_place(); }
 void Processor::accepted(Accepted accepted) {
     const Root<Fiber> root = flow(scheduler_.service().serve(accepted));
     counters.accepted.add();
-    scheduler_.connection_opened();
+    if (scheduler_.connection_opened() == scheduler_.service().connections_max) counters.accepts_paused.add();
     root.payload().coroutine = root.handle();
     root.payload().enter(FlowState::runnable, reactor_->now(), index);
     scheduler_.flows().add(root.payload(), index);

@@ -75,7 +75,8 @@ class Scheduler {
     /// For one connection; false: at the limit, or draining.
     [[nodiscard]] bool take_place() noexcept;
     void give_place() noexcept;
-    void connection_opened() noexcept { connections_.fetch_add(1, std::memory_order_relaxed); }
+    /// -> how many there are now.
+    std::uint64_t connection_opened() noexcept { return connections_.fetch_add(1, std::memory_order_relaxed) + 1; }
     void connection_closed() noexcept;
     [[nodiscard]] std::uint64_t connections() const noexcept { return connections_.load(std::memory_order_acquire); }
     /// Spawned, not ended; 0 is exact if nobody else can spawn any more.

@@ -48,7 +48,7 @@ void hand_over(Accepted accepted, AcceptSink& sink) noexcept {
     try {
         sink.accepted(accepted);
     } catch (const std::bad_alloc&) {
-        current_worker().counters.shed.add();
+        current_worker().counters.shed_memory.add();
         ::close(accepted.descriptor);
         sink.accepted_nothing();
     }
@@ -132,7 +132,7 @@ void Acceptor::shed() noexcept {
         const int descriptor = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (descriptor < 0) break;
         ::close(descriptor);
-        current_worker().counters.shed.add();
+        current_worker().counters.shed_descriptors.add();
     }
     if (spare_ < 0) spare_ = open_spare();
 }

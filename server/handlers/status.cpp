@@ -40,8 +40,10 @@ constexpr auto kRows = std::to_array<Row>({
     {"utilisation", [](const Score& score) { return fmt::format("{:.4f}", score.figures.utilisation()); }, true},
     {"connections", COUNT(figures.connections), true},
     {"connections_accepted", COUNT(figures.accepted)},
+    {"accepts_paused", COUNT(figures.accepts_paused)},
     {"accept_errors", COUNT(figures.accept_errors)},
-    {"connections_shed", COUNT(figures.shed)},
+    {"connections_shed_descriptors", COUNT(figures.shed_descriptors)},
+    {"connections_shed_memory", COUNT(figures.shed_memory)},
     {"requests", COUNT(requests), true},
     {"requests_refused", COUNT(refused())},
     {"handler_errors", COUNT(handler_errors)},
@@ -132,7 +134,7 @@ std::string shown(const Row& row, const Score& score) {
 std::string as_text(std::string_view backend, const Scores& scores) {
     std::string text;
     const auto add = [&text](std::string_view name, const auto& value) {
-        text += fmt::format("{:<28}{}\n", name, value);
+        text += fmt::format("{:<31} {}\n", name, value);
     };
     add("backend", backend);
     add("workers", scores.workers.size());

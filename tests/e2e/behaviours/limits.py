@@ -94,7 +94,8 @@ def pipelined_requests_over_the_limit_are_not_answered(t):
 
 
 @behaviour(config=FEW_CONNECTIONS, compare=False)
-def connections_over_the_limit_wait_for_a_free_place(t):
+def connections_over_the_limit_wait_for_a_free_place_and_that_is_counted(t):
+    check.equal(t.totals()["accepts_paused"], 0, "pauses before")
     waiting = [t.connect() for _ in range(40)]
     for connection in waiting:
         connection.send(PLAINTEXT)
@@ -110,6 +111,7 @@ def connections_over_the_limit_wait_for_a_free_place(t):
             connection.close()
             waiting.remove(connection)
         served = check.readable_of(waiting, t.limit(5), enough=1)
+    assert t.totals()["accepts_paused"] > 0, "no pause is counted"
 
 
 @behaviour(compare=False)

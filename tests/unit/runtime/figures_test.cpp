@@ -101,6 +101,9 @@ TEST_CASE("shared slots: what a forked process counts is seen, and stays when it
     if (child == 0) {
         slots[1].accepted.add(5);
         slots[1].closed.add(2);
+        slots[1].accepts_paused.add(1);
+        slots[1].shed_descriptors.add(3);
+        slots[1].shed_memory.add(4);
         slots[1].run.record(3000);
         slots[1].longest.write(3000, "/cpu");
         ::_exit(0);
@@ -118,6 +121,9 @@ TEST_CASE("shared slots: what a forked process counts is seen, and stays when it
     const Figures departed = read_figures(slots.departed());
     CHECK(departed.accepted == 5);
     CHECK(departed.connections == 0);
+    CHECK(departed.accepts_paused == 1);
+    CHECK(departed.shed_descriptors == 3);
+    CHECK(departed.shed_memory == 4);
     CHECK(departed.restarts == 1);
     CHECK(departed.longest == 3000);
     CHECK(departed.run.count() == 1);
@@ -133,11 +139,18 @@ TEST_CASE("figures: of several workers counts are added and the longest run is t
     second.longest.write(20, "/long");
     first.dispatched.add(3);
     second.dispatched.add(4);
+    first.shed_memory.add(1);
+    second.shed_memory.add(2);
+    second.shed_descriptors.add(5);
+    first.accepts_paused.add(6);
     first.stuck.write(1, "/a");
     second.stuck.write(1, "/b");
     Figures sum = read_figures(first);
     sum += read_figures(second);
     CHECK(sum.dispatched == 7);
+    CHECK(sum.shed_memory == 3);
+    CHECK(sum.shed_descriptors == 5);
+    CHECK(sum.accepts_paused == 6);
     CHECK(sum.longest == 20);
     CHECK(sum.longest_route == "/long");
     CHECK(sum.stuck_routes == "/a,/b");
