@@ -162,7 +162,6 @@ bool Socket::receive_or_enter(Reactor& here) noexcept {
         place_ = *entered;
         return false;
     }
-    current_worker().counters.shed_memory.add();
     end(entered.error().code);
     return true;
 }

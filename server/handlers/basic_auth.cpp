@@ -185,6 +185,7 @@ task<Response> guarded(const pipeline::Handler& inner, Users& users, const std::
     }
     Response refused = Response::text(401, "401 Unauthorized\n");
     refused.set("WWW-Authenticate", challenge);
+    if (given) refused.cause = http::Cause::wrong_credentials;
     co_return refused;
 }
 

@@ -56,6 +56,14 @@ using SharedBytes = std::shared_ptr<const std::string>;
 using Body = std::variant<std::monostate, std::string_view, std::string, SharedBytes, FileBody,
                           std::unique_ptr<FilePieces>, std::unique_ptr<BodyStream>>;
 
+/// Why a handler refuses, where its status does not say it all.
+enum class Cause : std::uint8_t {
+    of_status,
+    wrong_credentials,
+    no_descriptor,  ///< for a file
+    no_memory,      ///< the same
+};
+
 struct ResponseField {
     std::string name;
     std::string value;
@@ -67,6 +75,7 @@ struct Response {
     std::vector<ResponseField> fields;  ///< others, in order; CR, LF and NUL in them make the response a 500
     Body body;
     bool close = false;  ///< end the connection after this response
+    Cause cause = Cause::of_status;
 
     Response& set(std::string_view name, std::string_view value) {
         fields.push_back({std::string(name), std::string(value)});

@@ -25,7 +25,7 @@ Refusal https_needed(const Request& request, const Client& client) {
     if (client.scheme != "http" || host.empty()) {
         constexpr const char* kWhy =
             "403 Forbidden: only https is answered here, and no trusted proxy says that it was used\n";
-        return {Response::text(403, kWhy), Reason::denied};
+        return {Response::text(403, kWhy), Reason::https_needed};
     }
     std::string location = "https://";
     location.append(host).append(path_and_query(request.target));
@@ -41,7 +41,7 @@ std::optional<Refusal> refusal_of(const Route* route, const Request& request, co
                                   std::chrono::nanoseconds now) {
     if (request.names_https && client.scheme != "https") {  // RFC 9110 section 7.4
         constexpr const char* kWhy = "421 Misdirected Request: https is asked for, by plain http\n";
-        return Refusal{Response::text(421, kWhy), Reason::unknown_host};
+        return Refusal{Response::text(421, kWhy), Reason::misdirected_scheme};
     }
     if (route == nullptr) return std::nullopt;
     if (!route->admits(client.address)) return Refusal{Response::text(403, "403 Forbidden\n"), Reason::denied};

@@ -73,8 +73,8 @@ typename Connection<Stream>::Next Connection<Stream>::if_memory_suffices(const S
 
 /// Who has got nothing of an answer yet is told, if the kernel takes it, but not waited for.
 template <class Stream>
-typename Connection<Stream>::Next Connection<Stream>::give_up() noexcept {
-    count(Reason::no_memory);
+typename Connection<Stream>::Next Connection<Stream>::give_up(Reason reason) noexcept {
+    count(reason);
     const bool tells = exchange_ == nullptr || (exchange_->take_back_answer() && flush_now());
     if (tells && receiver_ == Peer::there) say_unavailable();
     if (exchange_ == nullptr) return Next::close;
@@ -123,11 +123,12 @@ std::chrono::nanoseconds Connection<Stream>::receive_timeout() const noexcept {
 
 template <class Stream>
 typename Connection<Stream>::Next Connection<Stream>::receive_failed(runtime::Error error) {
-    if (proxy_header_awaited_) return error.code == ETIMEDOUT ? refuse_proxy_header("late") : Next::close;
+    if (const auto shortage = shortage_of(error)) return give_up(*shortage);
     const bool late = error.code == ETIMEDOUT;
+    if (proxy_header_awaited_) return late ? refuse_proxy_header(Reason::proxy_header_late, "late") : Next::close;
     // An idle connection ends without a word; 408 is for a request under way (RFC 9110 section 15.5.9).
     if (!in_request()) {
-        if (late) count(Reason::idle);
+        if (late) count(requests_ == 0 ? Reason::silent : Reason::idle);
         return Next::close;
     }
     exchange_->request.forget();  // half parsed, from buffers that are given back
@@ -139,7 +140,8 @@ typename Connection<Stream>::Next Connection<Stream>::receive_failed(runtime::Er
 template <class Stream>
 typename Connection<Stream>::Next Connection<Stream>::received_end() {
     // A connection without a byte is a look whether somebody listens; one between two requests has had what it wanted.
-    if (exchange_ != nullptr && proxy_header_awaited_) return refuse_proxy_header("cut off");
+    if (exchange_ != nullptr && proxy_header_awaited_)
+        return refuse_proxy_header(Reason::proxy_header_cut_off, "cut off");
     if (!in_request()) return Next::close;
     exchange_->request.forget();
     log_client_gone();
@@ -375,7 +377,7 @@ task<typename Connection<Stream>::Next> Connection<Stream>::answer_slowly() {
             context.scope = &watched.scope;
             task<Response> handling = coroutine_of(route->handler)(exchange_->request, context);
             Response&& made = co_await handling;
-            if (made.status == 401) count(Reason::unauthenticated);
+            count_refusal(made);
             if (made.status == 503 && watched.scope.ended() == ETIMEDOUT && !body.late()) count(Reason::handler_late);
             exchange_->response = std::make_unique<Response>(std::move(made));
             apply_rules(*exchange_->response);
@@ -441,9 +443,8 @@ task<typename Connection<Stream>::Next> Connection<Stream>::send_answer(RequestB
 template <class Stream>
 typename Connection<Stream>::Next Connection<Stream>::abandon(const RequestBody& body) {
     if (body.late()) return refuse(Reason::handler_late, 503);
-    if (body.failed()) {
-        return body.error() == http::ParseError::timed_out ? refuse(Reason::body_late, 408) : refuse(body.error());
-    }
+    if (body.failed()) return refuse(body.reason(), http::status_of(body.error()));
+    if (const auto shortage = shortage_of({body.broken()})) return give_up(*shortage);
     if (body.broken() != ECANCELED) log_client_gone();
     return Next::close;
 }

@@ -71,7 +71,7 @@ class Connection {
     [[nodiscard]] Next begin();
     [[nodiscard]] Next enter();
     [[nodiscard]] Next take_proxy_header(std::string_view bytes);
-    [[nodiscard]] Next refuse_proxy_header(std::string_view why) noexcept;
+    [[nodiscard]] Next refuse_proxy_header(Reason reason, std::string_view why) noexcept;
 
     // The loop
     /// Of the reactor, ns.
@@ -80,7 +80,7 @@ class Connection {
     runtime::task<Next> serve_on(Next next);
     template <class Step>
     [[nodiscard]] Next if_memory_suffices(const Step& step) noexcept;
-    [[nodiscard]] Next give_up() noexcept;
+    [[nodiscard]] Next give_up(Reason reason = Reason::no_memory) noexcept;
     void say_unavailable() noexcept;
     [[nodiscard]] std::chrono::nanoseconds receive_timeout() const noexcept;
     [[nodiscard]] Next receive_failed(runtime::Error error);
@@ -132,6 +132,7 @@ class Connection {
 
     // What is counted and logged
     void count(Reason reason) const noexcept;
+    void count_refusal(const Response& made) const noexcept;
     void log(std::uint16_t status, std::uint64_t body_bytes) noexcept;
     void log_client_gone() noexcept;
     [[nodiscard]] std::uint64_t passed() const noexcept;

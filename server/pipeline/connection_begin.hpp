@@ -65,7 +65,7 @@ typename Connection<Stream>::Next Connection<Stream>::take_proxy_header(std::str
     const auto header = http::parse_proxy_header(input);
     if (!header) {
         if (header.error() == http::ProxyHeaderFault::incomplete) return Next::go_on;
-        return refuse_proxy_header("malformed");
+        return refuse_proxy_header(Reason::proxy_header_malformed, "malformed");
     }
     proxy_header_awaited_ = false;
     if (header->source != http::ProxyHeader::Source::connection) peer_ = PeerAddress::of(*header);
@@ -77,8 +77,9 @@ typename Connection<Stream>::Next Connection<Stream>::take_proxy_header(std::str
 }
 
 template <class Stream>
-typename Connection<Stream>::Next Connection<Stream>::refuse_proxy_header(std::string_view why) noexcept {
-    count(Reason::proxy_header);
+typename Connection<Stream>::Next Connection<Stream>::refuse_proxy_header(Reason reason,
+                                                                          std::string_view why) noexcept {
+    count(reason);
     PeerText text;
     spdlog::debug("connection from {} closed: its PROXY header is {}", peer_.text(text), why);
     return Next::close;

@@ -50,6 +50,9 @@ class Connection<Stream>::RequestBody final : public BodyReader {
     /// The client broke the protocol or was too slow; `status()` says how to answer.
     [[nodiscard]] bool failed() const noexcept { return failed_; }
     [[nodiscard]] http::ParseError error() const noexcept { return error_; }
+    [[nodiscard]] Reason reason() const noexcept {
+        return error_ == http::ParseError::timed_out ? Reason::body_late : reason_of(error_);
+    }
     /// The handler's deadline passed while it waited for the body.
     [[nodiscard]] bool late() const noexcept { return broken_ == ETIMEDOUT; }
     /// An error of the stream's, or 0: the client is gone or (ECANCELED) the server stops. Nobody to answer.

@@ -24,6 +24,13 @@ void Connection<Stream>::count(Reason reason) const noexcept {
     server_.worker_state().counters.count(reason);
 }
 
+/// If it is one.
+template <class Stream>
+void Connection<Stream>::count_refusal(const Response& made) const noexcept {
+    if (made.status < 400) return;
+    if (const auto reason = reason_of(made)) count(*reason);
+}
+
 /// `status` is what was answered, `body_bytes` what was sent of the body.
 template <class Stream>
 void Connection<Stream>::log(std::uint16_t status, std::uint64_t body_bytes) noexcept {
@@ -61,9 +68,12 @@ template <class Stream>
 void Connection<Stream>::lost(runtime::Error error, Reason late_one) noexcept {
     if (receiver_ != Peer::there) return;
     const bool late = error.code == ETIMEDOUT;
-    const bool gone = stream_.peer_gone(runtime::Heed::reset) || (!late && error.code != ECANCELED);
+    const auto shortage = shortage_of(error);
+    const bool ours = late || shortage || error.code == ECANCELED;
+    const bool gone = !ours || stream_.peer_gone(runtime::Heed::reset);
     receiver_ = gone ? Peer::gone : Peer::cut_off;
     if (gone) count(Reason::client_gone);
+    else if (shortage) count(*shortage);
     else if (late) count(late_one);
 }
 

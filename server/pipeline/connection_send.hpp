@@ -96,7 +96,8 @@ task<std::uint64_t> Connection<Stream>::send_file(const http::FileSource& file, 
         auto chunk = std::make_unique_for_overwrite<char[]>(wanted);
         const auto read = co_await runtime::read_at(file.descriptor(), {chunk.get(), wanted}, offset + sent);
         if (!read || *read == 0 || !file.unchanged()) {
-            if (read || read.error().code != ECANCELED) count(Reason::answer_incomplete);
+            if (read) count(Reason::file_changed);
+            else if (read.error().code != ECANCELED) count(Reason::file_unreadable);
             break;
         }
         const std::string_view bytes(chunk.get(), *read);
@@ -145,7 +146,8 @@ task<typename Connection<Stream>::Streamed> Connection<Stream>::send_stream(Resp
         whole = co_await produce(static_cast<StreamedBody&>(*stream), writer, route);
     if (body.failed() && !writer.begun()) co_return Streamed::not_begun;
     if (body.broken() != 0) lost({body.broken()}, Reason::handler_late);
-    if (receiver_ == Peer::there && (body.failed() || !whole)) count(Reason::answer_incomplete);
+    if (receiver_ == Peer::there && body.failed()) count(body.reason());
+    else if (receiver_ == Peer::there && !whole) count(Reason::handler_failed);
     if (whole && !writer.begun() && exchange_->request.method != http::Method::head)
         response.remove("content-encoding");  // an empty body is in no coding
     whole = whole && body.sound() && writer.begin();

@@ -139,12 +139,12 @@ def what_does_not_begin_with_a_proxy_header_is_closed_without_a_word_and_counted
         binary(0x21, 0x21, IPV4) + request("GET", "/plaintext?mark=none"),
         binary(0x21, 0x11, bytes(4081)),
     )
-    before = figure(t, "closed_proxy_header")
+    before = figure(t, "closed_proxy_header_malformed")
     for data in wrong:
         connection = t.connect()
         connection.send(data)
         connection.expect_end(reset_allowed=True)
-    check.equal(figure(t, "closed_proxy_header") - before, len(wrong), "counted")
+    check.equal(figure(t, "closed_proxy_header_malformed") - before, len(wrong), "counted")
     t.server.wait_for_line(
         "connection from 127.0.0.1 closed: its PROXY header is malformed", "err", len(wrong)
     )
@@ -153,7 +153,8 @@ def what_does_not_begin_with_a_proxy_header_is_closed_without_a_word_and_counted
 
 @behaviour(config=PROXIED)
 def a_proxy_header_that_is_late_or_cut_off_ends_the_connection_and_is_counted(t):
-    before = figure(t, "closed_proxy_header")
+    late, cut_off = "closed_proxy_header_late", "closed_proxy_header_cut_off"
+    before = figure(t, late), figure(t, cut_off)
     silent, slow, cut = t.connect(), t.connect(), t.connect()
     slow.send(LINE[:20])
     cut.send(LINE[:20])
@@ -161,7 +162,8 @@ def a_proxy_header_that_is_late_or_cut_off_ends_the_connection_and_is_counted(t)
     for connection in (silent, slow, cut):
         connection.expect_end()
     t.connect().close()  # looks whether somebody listens; not counted
-    check.equal(figure(t, "closed_proxy_header") - before, 3, "counted")
+    check.equal(figure(t, late) - before[0], 2, "late")
+    check.equal(figure(t, cut_off) - before[1], 1, "cut off")
     t.server.wait_for_line("its PROXY header is late", "err", 2)
     t.server.wait_for_line("its PROXY header is cut off", "err")
 

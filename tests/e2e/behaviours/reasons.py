@@ -4,10 +4,12 @@
 from pathlib import Path
 
 from harness import check
-from harness.client import chunked, request
+from harness.client import Ended, chunked, request
 from harness.configuration import configuration
 from harness.registry import behaviour
 from harness.server import eventually
+
+from .basic_auth import basic
 
 COUNTED = configuration(
     {
@@ -21,6 +23,7 @@ COUNTED = configuration(
         "timeouts.write": "400ms",
         "timeouts.handler": "300ms",
         "timeouts.half_closed": "100ms",
+        "proxies.trusted": ("192.0.2.1",),
     },
     more="""
 [[site]]
@@ -30,13 +33,21 @@ path = "/denied"
 handler = "respond"
 deny = ["127.0.0.1"]
 [[site.route]]
+path = "/secure"
+handler = "respond"
+https_only = true
+[[site.route]]
+path = "/closed"
+handler = "plaintext"
+auth_file = "{folder}/site/passwords"
+[[site.route]]
 path = "/seldom"
 handler = "respond"
 rate_limit = "1/h"
 rate_burst = 1
 """,
 )
-REASONS = 24
+REASONS = 35
 
 
 def reasons(t) -> dict[str, int]:
@@ -87,13 +98,24 @@ def each_refusal_has_its_counter(t):
     check.equal(total["requests_refused"], len(REFUSED), "refused in all")
 
 
+KEPT_OUT = {
+    "refused_denied": ("/denied", {}, 403),
+    "refused_https_needed": ("/secure", {}, 403),
+    "refused_misdirected_scheme": ("https://test/plaintext", {}, 421),
+    "refused_unauthenticated": ("/closed", {}, 401),
+    "refused_wrong_credentials": ("/closed", basic("ali", "open says me"), 401),
+}
+
+
 @behaviour(own_server=True, compare=False)
 def what_the_configuration_keeps_out_is_counted(t):
     t.start(COUNTED)
     before = reasons(t)
     check.equal(len(before), REASONS, "reasons")
-    check.status(t.get("/denied", host="test"), 403)
-    expect_counted(t, before, "refused_denied")
+    for name, (target, fields, status) in KEPT_OUT.items():
+        before = reasons(t)
+        check.status(t.get(target, host="test", fields=fields), status)
+        expect_counted(t, before, name)
     before = reasons(t)
     check.equal([t.get("/seldom", host="test").status for _ in range(3)], [200, 429, 429])
     expect_counted(t, before, "refused_rate_limited", 2)
@@ -121,17 +143,22 @@ def a_host_that_is_nobodys_is_counted(t):
 
 
 @behaviour(own_server=True, compare=False)
-def idle_connections_are_counted(t):
+def who_never_spoke_and_who_has_nothing_more_to_say_are_counted_apart(t):
+    """The connections that ask for the figures close by themselves."""
     t.start(COUNTED)
     before = reasons(t)
-    silent, used = t.connect(), t.connect()
+    used = t.connect()
     used.send(request("GET", "/plaintext"))
     check.status(used.read_reply(), 200)
-    silent.expect_end()
     used.expect_end()
-    after = reasons(t)
-    # The connections that ask for the figures close by themselves.
-    check.equal(after["closed_idle"] - before["closed_idle"], 2)
+    expect_counted(t, before, "closed_idle")
+
+    before = reasons(t)
+    silent, blank = t.connect(), t.connect()
+    blank.send(b"\r\n")
+    silent.expect_end()
+    blank.expect_end()
+    expect_counted(t, before, "closed_silent", 2)
 
 
 def leave_in_the_head(t):
@@ -213,9 +240,53 @@ def a_file_that_changes_while_it_is_sent_is_counted(t):
         assert connection.readable(t.limit(5)), "the file does not begin"
         path.write_bytes(b"short")
         connection.read_to_end()
-        expect_counted(t, before, "closed_answer_incomplete")
+        expect_counted(t, before, "closed_file_changed")
     finally:
         path.unlink()
+
+
+@behaviour(own_server=True, compare=False)
+def a_body_that_is_refused_while_it_is_answered_is_counted_for_what_is_wrong_with_it(t):
+    t.start(COUNTED)
+    for name, more in (
+        ("refused_body_too_large", chunked([b"y" * 900])),
+        ("refused_malformed", b"no size\r\n"),
+        ("refused_body_late", b""),
+    ):
+        before = reasons(t)
+        connection = t.connect()
+        head = request("POST", "/echo", fields={"Transfer-Encoding": "chunked"})
+        connection.send(head + b"1f4\r\n" + b"x" * 500 + b"\r\n")
+        assert connection.readable(t.limit(5)), "the answer does not begin"
+        connection.send(more)
+        connection.read_to_end()
+        expect_counted(t, before, name)
+
+
+@behaviour(own_server=True, compare=False)
+def a_file_that_no_descriptor_is_left_for_is_answered_503_and_counted(t):
+    server = t.start(
+        configuration({"files.cache_bytes": "0B", "log.access": False}), descriptors_max=128
+    )
+    held = [t.connect() for _ in range(200 * t.variant.processes)]
+    file = request("GET", "/style.css")
+    refused = 0
+    for connection in held:
+        try:
+            connection.send(file)
+            reply = connection.read_reply()
+        except (ConnectionError, Ended):
+            connection.close()
+            continue
+        check.status(reply, 200, 503)
+        refused += reply.status == 503
+        last = connection
+    assert refused, "there was always a descriptor"
+    last.send(request("GET", "/status?format=json"))
+    total = last.read_reply().json()["total"]
+    check.equal(total["refused_file_no_descriptor"], refused, "counted")
+    check.equal(total["requests_refused"], refused, "refused in all")
+    assert server.running
 
 
 @behaviour(own_server=True, compare=False)

@@ -5,6 +5,8 @@
 
 #include <string>
 
+#include "config/network.hpp"
+
 using namespace spindle::pipeline;
 
 namespace {
@@ -41,4 +43,18 @@ TEST_CASE("admission: nobody is led in a circle") {
     CHECK(answered("https", "/") == "200");
     CHECK(answered("", "/") == "403");
     CHECK(answered("http", "/", "") == "403");
+}
+
+TEST_CASE("admission: each refusal has a reason of its own, leading on has none") {
+    const Client client{.address = *PeerAddress::parse("::1"), .scheme = "http"};
+    const Route secure{.path = "/", .handler = {}, .https_only = true};
+    const Route closed{.path = "/", .handler = {}, .clients_denied = {*spindle::config::parse_network("::1")}};
+    Request request;
+    request.target = "/";
+    CHECK(refusal_of(&closed, request, client, {})->reason == Reason::denied);
+    CHECK(refusal_of(&secure, request, client, {})->reason == Reason::https_needed);
+    request.host = "a.test";
+    CHECK(refusal_of(&secure, request, client, {})->reason == std::nullopt);
+    request.names_https = true;
+    CHECK(refusal_of(&secure, request, client, {})->reason == Reason::misdirected_scheme);
 }

@@ -150,6 +150,11 @@ task<void> wait_a_moment_for_more(BodyReader* from, BodyWriter* to) {
     (void)co_await from->read();
 }
 
+task<void> write_and_throw(BodyWriter& to) {
+    (void)co_await to.write("begun");
+    throw std::runtime_error("no");
+}
+
 void on_each_backend(const Handler& handler, const std::function<void(const Served&)>& look) {
     for (const test::BackendVariant& variant : test::kBackendVariants) {
         CAPTURE(variant.name);
@@ -212,6 +217,17 @@ TEST_CASE("A handler's own deadline that ends its wait for the body is no slowne
         CHECK(served.counted(Reason::write_late) == 0);
         CHECK(served.counted(Reason::body_late) == 0);
         ::close(client);
+    });
+}
+
+TEST_CASE("A handler that throws in the midst of its answer is why the connection ends, and not its client") {
+    const PlainHandler breaks = [](Request&, Context&) { return stream(write_and_throw); };
+    on_each_backend(breaks, [](const Served& served) {
+        const std::string answer = received_to_end(served.ask(kGet));
+        CHECK(answer.contains("begun"));
+        CHECK(!answer.ends_with("0\r\n\r\n"));
+        served.expect(Reason::handler_failed);
+        CHECK(served.counted(Reason::client_gone) == 0);
     });
 }
 
