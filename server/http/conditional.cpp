@@ -2,6 +2,7 @@
 #include "server/http/conditional.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include "server/http/date.hpp"
 
@@ -19,6 +20,17 @@ template <class Predicate>
 bool any_line(const Request& request, std::string_view name, Predicate predicate) {
     return std::ranges::any_of(request.fields,
                                [&](const Field& field) { return iequals(field.name, name) && predicate(field.value); });
+}
+
+/// One that is there twice is a list, and no date (sections 13.1.3 and 13.1.4).
+std::optional<std::time_t> date_in(const Request& request, std::string_view name) noexcept {
+    std::optional<std::string_view> only;
+    for (const Field& field : request.fields) {
+        if (!iequals(field.name, name)) continue;
+        if (only) return std::nullopt;
+        only = field.value;
+    }
+    return only ? parse_date(*only) : std::nullopt;
 }
 
 }  // namespace
@@ -44,14 +56,10 @@ Precondition evaluate(const Request& request, std::string_view etag, std::time_t
     const auto matches = [&](Comparison comparison) {
         return [=](std::string_view value) { return has_etag(value, etag, comparison); };
     };
-    const auto date_of = [&](std::string_view name) {
-        const auto value = request.field(name);
-        return value ? parse_date(*value) : std::nullopt;
-    };
 
     if (request.field("if-match")) {
         if (!any_line(request, "if-match", matches(Comparison::strong))) return Precondition::failed;
-    } else if (const auto date = date_of("if-unmodified-since"); date && last_modified > *date) {
+    } else if (const auto date = date_in(request, "if-unmodified-since"); date && last_modified > *date) {
         return Precondition::failed;
     }
 
@@ -60,7 +68,7 @@ Precondition evaluate(const Request& request, std::string_view etag, std::time_t
         if (any_line(request, "if-none-match", matches(Comparison::weak))) {
             return safe ? Precondition::not_modified : Precondition::failed;
         }
-    } else if (const auto date = date_of("if-modified-since"); safe && date && last_modified <= *date) {
+    } else if (const auto date = date_in(request, "if-modified-since"); safe && date && last_modified <= *date) {
         return Precondition::not_modified;
     }
     return Precondition::proceed;

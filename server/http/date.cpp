@@ -64,9 +64,11 @@ class Reader {
 std::optional<std::time_t> to_time(std::tm time) noexcept {
     if (time.tm_hour > 23 || time.tm_min > 59 || time.tm_sec > 60 || time.tm_mday < 1) return {};
     const int day = time.tm_mday;
+    const int leap = time.tm_sec == 60 ? 1 : 0;  // mostly the last second of a day: timegm() would carry it over
+    time.tm_sec -= leap;
     const std::time_t result = ::timegm(&time);
-    if (time.tm_mday != day && time.tm_sec != 60) return {};  // timegm() carried it over: 31 Feb
-    return result;
+    if (time.tm_mday != day) return {};  // 31 Feb
+    return result + leap;
 }
 
 /// RFC 9110: a two-digit year that seems more than 50 years ahead is of the past. Without a clock: the

@@ -5,7 +5,6 @@
 #include <charconv>
 #include <limits>
 
-#include "server/http/conditional.hpp"
 #include "server/http/date.hpp"
 #include "server/http/text.hpp"
 
@@ -25,7 +24,7 @@ std::optional<std::uint64_t> position(std::string_view digits) noexcept {
 bool if_range_holds(const Request& request, std::string_view etag, std::optional<std::time_t> modified) noexcept {
     const auto value = request.field("if-range");
     if (!value) return true;
-    if (value->ends_with('"')) return has_etag(*value, etag, Comparison::strong);
+    if (value->ends_with('"')) return *value == etag && !etag.starts_with("W/");
     return modified && parse_date(*value) == *modified;
 }
 

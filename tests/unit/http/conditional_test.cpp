@@ -36,6 +36,11 @@ TEST_CASE("If-Modified-Since is for GET and HEAD") {
     CHECK(evaluated({{"If-Modified-Since", kThen}}, Method::post) == Precondition::proceed);
 }
 
+TEST_CASE("A date that is there twice is none") {
+    CHECK(evaluated({{"If-Modified-Since", kThen}, {"if-modified-since", kThen}}) == Precondition::proceed);
+    CHECK(evaluated({{"If-Unmodified-Since", kEarlier}, {"If-Unmodified-Since", kEarlier}}) == Precondition::proceed);
+}
+
 TEST_CASE("If-Match compares strongly and wins over If-Unmodified-Since") {
     CHECK(evaluated({{"If-Match", "\"v1\""}}) == Precondition::proceed);
     CHECK(evaluated({{"If-Match", "*"}}) == Precondition::proceed);

@@ -20,6 +20,12 @@ TEST_CASE("What is written is read back") {
     }
 }
 
+TEST_CASE("A leap second is the first one of the next day, as POSIX counts") {
+    CHECK(parse_date("Sat, 31 Dec 2016 23:59:60 GMT") == 1483228800);
+    CHECK(parse_date("Sun, 01 Jan 2017 00:00:00 GMT") == 1483228800);
+    CHECK_FALSE(parse_date("Sat, 31 Feb 2016 23:59:60 GMT").has_value());
+}
+
 TEST_CASE("What is no date is nothing") {
     for (const char* text : {"", "yesterday", "Sun, 06 Nov 1994 08:49:37", "Sun, 32 Nov 1994 08:49:37 GMT",
                              "Sun, 06 Nov 1994 24:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 GMT "}) {

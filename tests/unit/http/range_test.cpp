@@ -97,4 +97,5 @@ TEST_CASE("If-Range asks for the part only of exactly what the client has") {
     CHECK(decided({{"Range", "bytes=0-9"}, {"If-Range", "Sun, 06 Nov 1994 08:49:38 GMT"}}) == "whole");
     CHECK(decided({{"Range", "bytes=0-9"}, {"If-Range", "Sun, 06 Nov 1994 08:49:37 GMT"}}, 100, {}) == "whole");
     CHECK(decided({{"Range", "bytes=0-9"}, {"If-Range", "*"}}) == "whole");
+    CHECK(decided({{"Range", "bytes=0-9"}, {"If-Range", "\"v0\", \"v1\""}}) == "whole");
 }
