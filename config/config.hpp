@@ -133,6 +133,7 @@ struct ResponseRules {
     std::vector<std::string> cors_origins{};
     std::vector<std::string> cors_methods{};
     std::vector<std::string> cors_headers{};
+    std::vector<std::string> cors_expose_headers{};
     std::optional<bool> cors_credentials{};
     std::chrono::nanoseconds cors_max_age{};
 };

@@ -53,6 +53,9 @@ void add_response_options(std::vector<Option<Holder>>& options, std::string_view
         "What such pages may send; without it, what the route answers.");
     add("cors_headers", texts<Holder>(RULE(cors_headers), "", "a list of header names", is_token),
         "Request headers that such pages may set.");
+    add("cors_expose_headers", texts<Holder>(RULE(cors_expose_headers), "", "a list of header names", is_token),
+        "Response headers that such pages may read, beside those that any may (Cache-Control, Content-Language, "
+        "Content-Length, Content-Type, Expires, Last-Modified, Pragma); * is all, without credentials.");
     add("cors_credentials", inherited_flag<Holder>(RULE(cors_credentials)),
         "Whether such pages may send cookies and the like; not with the origin *.");
     Rule<Holder> max_age =

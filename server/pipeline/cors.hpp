@@ -21,7 +21,7 @@ class Cors {
     /// False: nobody's pages are let in, and nothing need be asked.
     [[nodiscard]] bool enabled() const noexcept { return !origins_.empty(); }
 
-    /// To each response: whether the asking page may read it.
+    /// To each response: whether the asking page may read it, and what of its headers.
     void allow_origin(const http::Request& request, http::Response& response) const;
 
     /// To the answer of an OPTIONS that asks before (a preflight request): what may be sent. `allow`: the route's methods.
@@ -35,6 +35,7 @@ class Cors {
     bool credentials_;
     std::string methods_;  // empty: the route's
     std::string headers_;
+    std::string exposed_;
     std::string max_age_;
 };
 

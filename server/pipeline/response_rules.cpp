@@ -80,6 +80,7 @@ config::ResponseRules merged(config::ResponseRules outer, const config::Response
     take(outer.cors_origins, nearer.cors_origins);
     take(outer.cors_methods, nearer.cors_methods);
     take(outer.cors_headers, nearer.cors_headers);
+    take(outer.cors_expose_headers, nearer.cors_expose_headers);
     take(outer.cors_credentials, nearer.cors_credentials);
     take(outer.cors_max_age, nearer.cors_max_age);
     return outer;

@@ -188,6 +188,7 @@ handler = "respond"
 body = "api"
 cors_origins = ["https://app.test", "https://other.test"]
 cors_headers = ["X-Token"]
+cors_expose_headers = ["X-Request-ID", "X-Total"]
 cors_credentials = true
 cors_max_age = "10m"
 [[route]]
@@ -195,6 +196,11 @@ path = "/open"
 handler = "respond"
 cors_origins = ["*"]
 cors_methods = ["GET"]
+cors_expose_headers = ["*"]
+[[route]]
+path = "/kept"
+handler = "respond"
+cors_origins = ["https://app.test"]
 """,
 )
 APP = {"Origin": "https://app.test"}
@@ -222,6 +228,20 @@ def everybody_may_read_what_is_open(t):
     reply = t.get("/open", fields={"Origin": "https://any.test"})
     check.field(reply, "Access-Control-Allow-Origin", "*")
     check.equal(reply.field("Access-Control-Allow-Credentials"), None)
+
+
+@behaviour(config=CORS)
+def pages_that_may_read_are_told_which_headers_they_may_read(t):
+    exposed = "Access-Control-Expose-Headers"
+    for method in ("GET", "POST", "OPTIONS"):
+        check.field(t.ask(method, "/api", fields=APP), exposed, "X-Request-ID, X-Total")
+    check.field(t.get("/open", fields=APP), exposed, "*")
+    check.field(t.get("/kept", fields=APP), exposed, None)
+    for fields in ({}, {"Origin": "https://evil.test"}):
+        check.field(t.get("/api", fields=fields), exposed, None)
+    asking = APP | {"Access-Control-Request-Method": "PUT"}
+    for target in ("/api", "/open"):
+        check.field(t.ask("OPTIONS", target, fields=asking), exposed, None)
 
 
 @behaviour(config=CORS)

@@ -70,3 +70,11 @@ TEST_CASE("An error page that cannot be read is named") {
     REQUIRE_FALSE(made.has_value());
     CHECK(made.error() == "error page /no/such/page.html cannot be read: No such file or directory");
 }
+
+TEST_CASE("A nearer level says anew which headers pages of others may read") {
+    const Rules outer{.cors_origins = {"*"}, .cors_expose_headers = {"A", "B"}};
+    const std::string open = "X=own Access-Control-Allow-Origin=* Access-Control-Expose-Headers=";
+    CHECK(applied({outer}) == open + "A, B ");
+    CHECK(applied({outer, {}}) == open + "A, B ");
+    CHECK(applied({outer, {.cors_expose_headers = {"C"}}}) == open + "C ");
+}
