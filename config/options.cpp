@@ -45,7 +45,8 @@ void add_response_options(std::vector<Option<Holder>>& options, std::string_view
         text<Holder>(RULE(cache_control), "", "a value of Cache-Control, as \"max-age=3600\"", is_field_value),
         "Cache-Control of successful responses (200, 206, 304) whose handler does not say it.");
     add("error_pages", pages<Holder>(RULE(error_pages)),
-        "Files, read at start-up, that are sent in place of the text of responses with these statuses.");
+        "Files, read at start-up, that are sent in place of the text of responses with these statuses; of types as "
+        "`files.types` has them.");
     add("cors_origins",
         texts<Holder>(RULE(cors_origins), "", "a list of origins, as [\"https://example.org\"], or [\"*\"]", is_origin),
         "Whose pages may read the responses (CORS); empty is nobody's.");

@@ -94,7 +94,7 @@ class Maker {
             routes.push_back(std::move(*made));
         }
         const std::array<const config::ResponseRules*, 2> levels{&config_.responses, &site.responses};
-        auto rules = pipeline::ResponseRules::make(levels);
+        auto rules = pipeline::ResponseRules::make(levels, *shared_.files.types);
         if (!rules) return std::unexpected(rules.error());
         return pipeline::Site{
             .hosts = site.hosts, .router = pipeline::Router(std::move(routes)), .rules = std::move(*rules)};
@@ -111,7 +111,7 @@ class Maker {
         const config::ResponseRules by_scheme = rules_by_scheme(route, https_only);
         const std::array<const config::ResponseRules*, 4> levels{&config_.responses, &site.responses, &route.responses,
                                                                  &by_scheme};
-        auto rules = pipeline::ResponseRules::make(levels);
+        auto rules = pipeline::ResponseRules::make(levels, *shared_.files.types);
         if (!rules) return std::unexpected(rules.error());
         pipeline::Route made{.path = route.path,
                              .handler = std::move(*handler),
@@ -179,25 +179,24 @@ class Maker {
 
 std::span<const std::string_view> known_names() { return kNames; }
 
-std::expected<std::vector<pipeline::Site>, std::string> make_sites(const config::Config& config,
-                                                                   const pipeline::Scoreboard& board) {
+std::expected<pipeline::Sites, std::string> make_sites(const config::Config& config,
+                                                       const pipeline::Scoreboard& board) {
     auto files = make_shared_files(config);
     if (!files) return std::unexpected(files.error());
     Maker maker(config, {.board = board, .files = std::move(*files)});
+    config::Site outside;
+    outside.routes = config.routes;
+    auto rest = maker.make_site(outside);
+    if (!rest) return std::unexpected(rest.error());
+    auto general_rules = rest->rules;
     std::vector<pipeline::Site> sites;
-    if (!config.routes.empty() || config.sites.empty()) {
-        config::Site outside;
-        outside.routes = config.routes;
-        auto rest = maker.make_site(outside);
-        if (!rest) return std::unexpected(rest.error());
-        sites.push_back(std::move(*rest));
-    }
+    if (!config.routes.empty() || config.sites.empty()) sites.push_back(std::move(*rest));
     for (const config::Site& site : config.sites) {
         auto made = maker.make_site(site);
         if (!made) return std::unexpected(made.error());
         sites.push_back(std::move(*made));
     }
-    return sites;
+    return pipeline::Sites(std::move(sites), std::move(general_rules));
 }
 
 }  // namespace spindle::handlers

@@ -21,7 +21,7 @@ namespace spindle::handlers {
 
 /// Mounts the routes of all sites, whose handlers are known names. Opens the roots of static routes and reads error
 /// pages; the error is one line that names the route, the file and the cause. `board` outlives the sites.
-[[nodiscard]] std::expected<std::vector<pipeline::Site>, std::string> make_sites(const config::Config& config,
-                                                                                 const pipeline::Scoreboard& board);
+[[nodiscard]] std::expected<pipeline::Sites, std::string> make_sites(const config::Config& config,
+                                                                     const pipeline::Scoreboard& board);
 
 }  // namespace spindle::handlers

@@ -148,11 +148,6 @@ std::string_view known_type(std::string_view extension) noexcept {
 
 }  // namespace
 
-std::string_view mime_type(std::string_view path) noexcept {
-    const std::string_view known = known_type(Extension(path).text());
-    return known.empty() ? kUnknown : known;
-}
-
 void MimeTypes::set(std::string_view extension, std::string_view type) {
     preferred_.insert_or_assign(std::string(extension), std::string(type));
 }

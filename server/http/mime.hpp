@@ -11,19 +11,16 @@
 
 namespace spindle::http {
 
-/// The type of the file at `path`, by what follows the last dot of its last segment, case-insensitive; of
-/// static lifetime. "application/octet-stream" for names that are only an extension (".css") or unknown.
-[[nodiscard]] std::string_view mime_type(std::string_view path) noexcept;
-
-/// With types that are not in that table. Filled by one thread, then any may ask.
+/// Filled by one thread, then any may ask.
 class MimeTypes {
   public:
-    /// Goes before the table. `extension` in lower case, without its dot.
+    /// Goes before those that are known. `extension` in lower case, without its dot.
     void set(std::string_view extension, std::string_view type);
     /// Types for extensions that nobody else knows, as mime.types(5) has them; the first one of an extension counts.
     void read_table(std::istream& table);
 
-    /// As mime_type, but the view is as good as this object.
+    /// The type of the file at `path`, by what follows the last dot of its last segment, case-insensitive.
+    /// "application/octet-stream" for names that are only an extension (".css") or unknown. As good as this object.
     [[nodiscard]] std::string_view of(std::string_view path) const noexcept;
 
   private:

@@ -11,7 +11,6 @@
 
 #include <fmt/format.h>
 
-#include "server/http/mime.hpp"
 #include "server/http/serialise.hpp"
 
 namespace spindle::pipeline {
@@ -89,7 +88,7 @@ config::ResponseRules merged(config::ResponseRules outer, const config::Response
 ResponseRules::ResponseRules(config::ResponseRules merged) : rules_(std::move(merged)), cors_(rules_) {}
 
 std::expected<std::shared_ptr<const ResponseRules>, std::string> ResponseRules::make(
-    std::span<const config::ResponseRules* const> levels) {
+    std::span<const config::ResponseRules* const> levels, const http::MimeTypes& types) {
     config::ResponseRules all;
     for (const config::ResponseRules* level : levels) all = merged(std::move(all), *level);
     if (says_nothing(all)) return nullptr;
@@ -101,7 +100,7 @@ std::expected<std::shared_ptr<const ResponseRules>, std::string> ResponseRules::
             return std::unexpected(
                 fmt::format("error page {} cannot be read: {}", page.file.string(), ::strerrordesc_np(errno)));
         }
-        made->pages_.push_back({page.status, std::move(body), http::mime_type(page.file.native())});
+        made->pages_.push_back({page.status, std::move(body), std::string(types.of(page.file.native()))});
     }
     return made;
 }

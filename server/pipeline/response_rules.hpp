@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "config/config.hpp"
+#include "server/http/mime.hpp"
 #include "server/http/request.hpp"
 #include "server/http/response.hpp"
 #include "server/pipeline/cors.hpp"
@@ -20,9 +21,10 @@ namespace spindle::pipeline {
 
 class ResponseRules {
   public:
-    /// Of `levels`, the nearest one last. Reads the error pages; the error names the file. Null: there is nothing to do.
+    /// Of `levels`, the nearest one last. Reads the error pages, whose types are of `types`; the error names the file.
+    /// Null: there is nothing to do.
     [[nodiscard]] static std::expected<std::shared_ptr<const ResponseRules>, std::string> make(
-        std::span<const config::ResponseRules* const> levels);
+        std::span<const config::ResponseRules* const> levels, const http::MimeTypes& types);
 
     /// Before the response's head is written. Its views point into the rules, which outlive it.
     void apply(const http::Request& request, http::Response& response) const;
@@ -33,7 +35,7 @@ class ResponseRules {
     struct Page {
         std::uint16_t status;
         std::string body;
-        std::string_view type;
+        std::string type;
     };
 
     explicit ResponseRules(config::ResponseRules merged);

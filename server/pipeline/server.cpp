@@ -3,12 +3,9 @@
 
 #include <spdlog/spdlog.h>
 
-#include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <memory>
 #include <new>
-#include <utility>
 
 #include "runtime/cycle_clock.hpp"
 #include "runtime/socket.hpp"
@@ -18,27 +15,7 @@
 
 namespace spindle::pipeline {
 
-namespace {
-
-/// For what is no site's; a site for the hosts that no other one has brings them.
-std::shared_ptr<const ResponseRules> general_rules(const config::Config& config, const std::vector<Site>& sites) {
-    const auto rest = std::ranges::find_if(sites, [](const Site& site) { return site.hosts.empty(); });
-    if (rest != sites.end()) return rest->rules;
-    const std::array<const config::ResponseRules*, 1> levels{&config.responses};
-    auto rules = ResponseRules::make(levels);
-    if (rules) return *rules;
-    spdlog::error("responses of no site go without [responses]: {}", rules.error());
-    return nullptr;
-}
-
-Sites with_general_rules(std::vector<Site> sites, const config::Config& config) {
-    auto rules = general_rules(config, sites);
-    return Sites(std::move(sites), std::move(rules));
-}
-
-}  // namespace
-
-Server::Server(const config::Config& config, std::vector<Site> sites, AccessLog& log, Scoreboard& board)
+Server::Server(const config::Config& config, const Sites& sites, AccessLog& log, Scoreboard& board)
     : config_(config),
       limits_{.header_bytes = config.limits.header_bytes,
               .header_count = config.limits.header_count,
@@ -46,7 +23,7 @@ Server::Server(const config::Config& config, std::vector<Site> sites, AccessLog&
               .body_bytes = config.limits.body_bytes},
       body_pace_{.timeout = config.timeouts.body, .rate_min = config.limits.body_rate},
       write_pace_{.timeout = config.timeouts.write, .rate_min = config.limits.write_rate},
-      sites_(with_general_rules(std::move(sites), config)),
+      sites_(sites),
       compression_(config.compression),
       log_(log) {
     auto& counters = board.pipeline();

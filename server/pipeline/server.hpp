@@ -30,7 +30,7 @@ namespace spindle::pipeline {
 class Server {
   public:
     /// `log` and `board` must outlive the server.
-    Server(const config::Config& config, std::vector<Site> sites, AccessLog& log, Scoreboard& board);
+    Server(const config::Config& config, const Sites& sites, AccessLog& log, Scoreboard& board);
     ~Server();
 
     /// How `backend` is to serve `listeners`, which must stay open meanwhile; for each, which of config.listen it is.
@@ -85,7 +85,7 @@ class Server {
     const http::Limits limits_;
     const runtime::Pace body_pace_;
     const runtime::Pace write_pace_;
-    const Sites sites_;
+    const Sites& sites_;
     const Compression compression_;
     AccessLog& log_;
     AddressCounts* addresses_ = nullptr;

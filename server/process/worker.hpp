@@ -20,7 +20,7 @@ namespace spindle::process {
 
 struct Worker {
     const config::Config& config;
-    const std::vector<pipeline::Site>& sites;
+    const pipeline::Sites& sites;
     pipeline::AccessLog& access_log;
     pipeline::Scoreboard& board;
     pipeline::AddressCounts* addresses;  ///< null: nobody counts them

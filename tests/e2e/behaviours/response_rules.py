@@ -144,6 +144,34 @@ def an_error_page_has_no_body_for_head(t):
     check.equal(connection.read_reply().body, b"Hello, World!")
 
 
+TYPED_PAGES = configuration(
+    {
+        "files.types": {"svg": "image/x-ours", "txt": "text/x-all; charset=utf-8"},
+        "responses.error_pages": {"404": "{folder}/site/picture.svg", "421": "{folder}/site/notes.txt"},
+    },
+    handlers=(),
+    root=None,
+    more="""
+[[site]]
+hosts = ["site.test"]
+[[site.route]]
+path = "/files/"
+handler = "static"
+root = "{folder}/site"
+""",
+)
+
+
+@behaviour(config=TYPED_PAGES)
+def an_error_page_has_the_type_that_the_file_has_elsewhere(t):
+    check.field(t.get("/files/picture.svg", host="site.test"), "Content-Type", "image/x-ours")
+    for target in ("/missing", "/files/missing"):
+        reply = t.get(target, host="site.test")
+        check.equal((reply.status, reply.field("Content-Type")), (404, "image/x-ours"), target)
+    nobodys = t.get("/", host="other.test")
+    check.equal((nobodys.status, nobodys.field("Content-Type")), (421, "text/x-all; charset=utf-8"))
+
+
 REFUSALS = configuration(
     {"responses.error_pages": {str(status): "{folder}/site/notes.txt" for status in (401, 403, 416, 429, 500)}},
     handlers=(("/throw", "throw"), ("/denied", "plaintext", ("deny", ("127.0.0.1",)))),

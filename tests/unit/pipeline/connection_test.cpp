@@ -12,6 +12,7 @@
 #include <array>
 #include <functional>
 #include <new>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -35,7 +36,8 @@ class Served {
         routes.push_back({.path = "/", .handler = std::move(handler), .allow = "GET, HEAD, POST"});
         std::vector<Site> sites;
         sites.push_back({.hosts = {}, .router = Router(std::move(routes)), .rules = nullptr});
-        server_ = std::make_unique<Server>(config_, std::move(sites), *log_, board_);
+        sites_.emplace(std::move(sites));
+        server_ = std::make_unique<Server>(config_, *sites_, *log_, board_);
         thread_ = std::thread([this] { serve(); });
     }
     ~Served() {
@@ -106,6 +108,7 @@ class Served {
     Scoreboard board_{8};
     std::unique_ptr<runtime::Backend> backend_;
     std::unique_ptr<AccessLog> log_;
+    std::optional<Sites> sites_;
     std::unique_ptr<Server> server_;
     std::thread thread_;
 };

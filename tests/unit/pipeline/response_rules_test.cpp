@@ -18,7 +18,7 @@ namespace {
 std::string applied(const std::vector<Rules>& levels, std::uint16_t status = 200) {
     std::vector<const Rules*> pointers;
     for (const Rules& level : levels) pointers.push_back(&level);
-    const auto rules = ResponseRules::make(pointers);
+    const auto rules = ResponseRules::make(pointers, {});
     REQUIRE(rules.has_value());
     http::Response response;
     response.status = status;
@@ -34,7 +34,7 @@ std::string applied(const std::vector<Rules>& levels, std::uint16_t status = 200
 TEST_CASE("What nobody says costs nothing") {
     const Rules empty;
     const std::array<const Rules*, 2> levels{&empty, &empty};
-    CHECK(ResponseRules::make(levels).value() == nullptr);
+    CHECK(ResponseRules::make(levels, {}).value() == nullptr);
 }
 
 TEST_CASE("A nearer level keeps what the outer one says of other names") {
@@ -66,7 +66,7 @@ TEST_CASE("A flag that a nearer level says wins, also by false") {
 TEST_CASE("An error page that cannot be read is named") {
     const Rules rules{.error_pages = {{.status = 404, .file = "/no/such/page.html"}}};
     const std::array<const Rules*, 1> levels{&rules};
-    const auto made = ResponseRules::make(levels);
+    const auto made = ResponseRules::make(levels, {});
     REQUIRE_FALSE(made.has_value());
     CHECK(made.error() == "error page /no/such/page.html cannot be read: No such file or directory");
 }
