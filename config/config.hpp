@@ -150,6 +150,7 @@ struct Access {
     std::string auth_realm;           ///< empty: not said
     std::optional<bool> auth;         ///< false: open, though there is a file
     std::optional<bool> https_only;   ///< http is led to https
+    std::optional<bool> length_required;  ///< bodies must say how long they are
     Rate rate;                        ///< of each client
     std::vector<Network> deny;        ///< clients from there are refused
     std::vector<Network> allow;       ///< if there are any, only clients from there are not

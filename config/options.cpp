@@ -88,6 +88,9 @@ void add_access_options(std::vector<Option<Holder>>& options, std::string_view s
          "What came to a trusted proxy by http is answered 308 to https, and 403 if no trusted proxy says how it "
          "came. The proxies must pass the client's scheme on: as X-Forwarded-Proto, or as proto of "
          "Forwarded; caches are told that it matters (Vary). false: a route of such a site answers http too."});
+    options.push_back({section, "length_required", inherited_flag<Holder>(MEMBER(access.length_required)), "both",
+                       "Bodies must say before how long they are: chunked ones, and POST, PUT and PATCH without a "
+                       "Content-Length, are answered 411."});
     options.push_back({section, "rate_limit", rate<Holder>(MEMBER(access.rate)), "both",
                        "How often each client may ask, over all processes; more is answered 429. A client is an IPv4 "
                        "address or a /64 of IPv6; a route's limit goes instead of its site's."});

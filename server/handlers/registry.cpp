@@ -122,6 +122,7 @@ class Maker {
         made.clients_denied.insert(made.clients_denied.end(), route.access.deny.begin(), route.access.deny.end());
         made.rate_limit = limit(site, route);
         made.https_only = https_only;
+        made.length_required = route.access.length_required.value_or(site.access.length_required.value_or(false));
         if (route.handler == "rewrite") made.rewrite_to = config::parse_template(route.to).value();
         return made;
     }

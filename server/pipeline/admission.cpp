@@ -18,6 +18,13 @@ std::string_view path_and_query(std::string_view target) noexcept {
     return target.substr(std::min(target.find_first_of("/?"), target.size()));
 }
 
+/// Of a body that is there, or is what the method is for (RFC 9110 section 15.5.12).
+bool lacks_length(const Request& request) noexcept {
+    using enum http::Method;
+    const bool meant = request.method == post || request.method == put || request.method == patch;
+    return request.chunked || (meant && !request.content_length);
+}
+
 /// Leads to https only who is known to have come by http. Who asks again by https and is told the same, since no
 /// proxy says so, would go in a circle.
 Refusal https_needed(const Request& request, const Client& client) {
@@ -46,6 +53,8 @@ std::optional<Refusal> refusal_of(const Route* route, const Request& request, co
     if (route == nullptr) return std::nullopt;
     if (!route->admits(client.address)) return Refusal{Response::text(403, "403 Forbidden\n"), Reason::denied};
     if (route->https_only && client.scheme != "https") return https_needed(request, client);
+    if (route->length_required && lacks_length(request))
+        return Refusal{Response::text(411, "411 Length Required\n"), Reason::length_required};
     if (route->rate_limit == nullptr) return std::nullopt;
     const auto wait = route->rate_limit->take(client.address.network(), now);
     if (wait.count() <= 0) return std::nullopt;

@@ -134,9 +134,11 @@ struct Route {
 
     std::shared_ptr<RateLimiter> rate_limit = nullptr;  ///< of each client; null: none
     bool https_only = false;
+    bool length_required = false;  ///< of bodies
 
     [[nodiscard]] bool for_everyone() const noexcept {
-        return clients_denied.empty() && clients_allowed.empty() && rate_limit == nullptr && !https_only;
+        return clients_denied.empty() && clients_allowed.empty() && rate_limit == nullptr && !https_only &&
+               !length_required;
     }
     /// A client that is not known is not admitted where anybody is kept out.
     [[nodiscard]] bool admits(const PeerAddress& client) const noexcept {

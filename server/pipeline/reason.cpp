@@ -63,6 +63,7 @@ std::string_view to_string(Reason reason) noexcept {
         "refused_wrong_credentials",
         "refused_denied",
         "refused_https_needed",
+        "refused_length_required",
         "refused_rate_limited",
         "refused_file_no_descriptor",
         "refused_file_no_memory",

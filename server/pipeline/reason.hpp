@@ -35,6 +35,7 @@ enum class Reason : std::uint8_t {
     wrong_credentials,
     denied,              ///< `allow`, `deny`
     https_needed,        ///< `https_only`, where no proxy says how the client came
+    length_required,     ///< `length_required`
     rate_limited,        ///< `rate_limit`
     file_no_descriptor,  ///< opening what is to be sent failed for that
     file_no_memory,      ///< the same

@@ -202,3 +202,22 @@ def a_body_that_the_handler_does_not_read_is_not_the_next_request(t):
     connection.send(request("GET", "/json"))
     assert connection.read_reply().json(), "not the answer of /json"
     assert not connection.readable(), "the unread body was taken as a request"
+
+
+MEASURED = configuration(
+    handlers=(("/echo", "echo", ("length_required", True)), ("/any", "echo"), ("/plaintext", "plaintext")), root=None
+)
+
+
+@behaviour(config=MEASURED)
+def where_a_length_is_required_a_body_without_one_is_411(t):
+    """RFC 9110 section 15.5.12; and the chunks are no requests."""
+    connection = t.connect()
+    connection.send(chunked_request([request("GET", "/plaintext")]))
+    for method in ("POST", "PUT"):
+        connection.send(request(method, "/echo"))
+    connection.send(request("POST", "/echo", body=b"measured") + request("POST", "/echo", fields={"Content-Length": "0"}))
+    connection.send(chunked_request([b"not here"], target="/any"))
+    replies = [connection.read_reply("POST") for _ in range(6)]
+    check.equal([reply.status for reply in replies], [411, 411, 411, 200, 200, 200], "statuses")
+    check.equal([reply.body for reply in replies[3:]], [b"measured", b"", b"not here"], "bodies")

@@ -37,6 +37,10 @@ path = "/secure"
 handler = "respond"
 https_only = true
 [[site.route]]
+path = "/measured"
+handler = "echo"
+length_required = true
+[[site.route]]
 path = "/closed"
 handler = "plaintext"
 auth_file = "{folder}/site/passwords"
@@ -47,7 +51,7 @@ rate_limit = "1/h"
 rate_burst = 1
 """,
 )
-REASONS = 35
+REASONS = 36
 
 
 def reasons(t) -> dict[str, int]:
@@ -116,6 +120,9 @@ def what_the_configuration_keeps_out_is_counted(t):
         before = reasons(t)
         check.status(t.get(target, host="test", fields=fields), status)
         expect_counted(t, before, name)
+    before = reasons(t)
+    check.status(t.ask("POST", "/measured", host="test"), 411)
+    expect_counted(t, before, "refused_length_required")
     before = reasons(t)
     check.equal([t.get("/seldom", host="test").status for _ in range(3)], [200, 429, 429])
     expect_counted(t, before, "refused_rate_limited", 2)
