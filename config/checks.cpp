@@ -38,12 +38,25 @@ bool is_field_value(std::string_view text) {
     return std::ranges::none_of(text, [](char c) { return (c >= 0 && c < 0x20 && c != '\t') || c == 0x7f; });
 }
 
-bool is_settable_field(std::string_view name) {
-    constexpr std::array kOwn = {"connection", "content-length",    "date",   "server",
-                                 "trailer",    "transfer-encoding", "upgrade"};
+std::string_view why_not_settable(std::string_view name) {
+    constexpr std::string_view kAlways = "each response has it, and the server makes it";
+    constexpr std::string_view kFraming = "it tells where a message ends, which only the server knows";
+    constexpr std::string_view kConnection = "it tells what becomes of the connection, which only the server knows";
+    struct Own {
+        std::string_view name;
+        std::string_view why;
+    };
+    constexpr auto kOwn = std::to_array<Own>({{"connection", kConnection},
+                                              {"content-length", kFraming},
+                                              {"date", kAlways},
+                                              {"server", kAlways},
+                                              {"trailer", kFraming},
+                                              {"transfer-encoding", kFraming},
+                                              {"upgrade", kConnection}});
     std::string lower(name);
     std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return is_token(name) && std::ranges::find(kOwn, lower) == kOwn.end();
+    const auto own = std::ranges::find(kOwn, lower, &Own::name);
+    return own == kOwn.end() ? std::string_view() : own->why;
 }
 
 bool is_media_type(std::string_view text) {

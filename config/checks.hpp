@@ -13,8 +13,8 @@ namespace spindle::config {
 [[nodiscard]] bool is_extension(std::string_view text);
 /// A media type, perhaps with parameters.
 [[nodiscard]] bool is_content_type(std::string_view text);
-/// A response's field that is not the server's own to say.
-[[nodiscard]] bool is_settable_field(std::string_view name);
+/// Why nobody but the server may set, add or remove a response's field of that name; empty: anybody may.
+[[nodiscard]] std::string_view why_not_settable(std::string_view name);
 /// Without parameters, in lower case, as "text/html".
 [[nodiscard]] bool is_media_type(std::string_view text);
 [[nodiscard]] bool is_clean(std::string_view text);

@@ -17,6 +17,7 @@
 #include <toml11/parser.hpp>
 #include <toml11/serializer.hpp>
 
+#include "config/checks.hpp"
 #include "config/options.hpp"
 #include "config/paths.hpp"
 #include "config/report.hpp"
@@ -367,8 +368,27 @@ class Loader {
     }
 
     void check_responses(ResponseRules& rules, const toml::value& table) {
+        check_headers(table);
         for (ErrorPage& page : rules.error_pages) page.file = readable(page.file, "error_pages", table);
         check_cors(rules, table);
+    }
+
+    /// What is of the wrong kind is reported already.
+    void check_headers(const toml::value& table) {
+        for (const char* option : {"set_headers", "add_headers"}) {
+            if (!table.contains(option) || !table.at(option).is_table()) continue;
+            for (const auto& [name, value] : table.at(option).as_table())
+                check_settable(option, name, place_of_key(name, value));
+        }
+        if (!table.contains("remove_headers") || !table.at("remove_headers").is_array()) return;
+        for (const toml::value& name : table.at("remove_headers").as_array()) {
+            if (name.is_string()) check_settable("remove_headers", name.as_string(), place_of(name));
+        }
+    }
+
+    void check_settable(std::string_view option, std::string_view name, const Place& place) {
+        const std::string_view why = why_not_settable(name);
+        if (!why.empty()) report_.add(place, fmt::format("{} cannot name {}: {}", option, name, why));
     }
 
     void check_access(Access& access, const toml::value& table) {

@@ -36,7 +36,9 @@ void add_response_options(std::vector<Option<Holder>>& options, std::string_view
         "sets, sites what [responses] sets, unless they set the same name.");
     add("add_headers", headers<Holder>(RULE(add_headers)), "Response headers to add, beside others of the same name.");
     add("remove_headers",
-        texts<Holder>(RULE(remove_headers), "", "a list of header names, as [\"X-Powered-By\"]", is_settable_field),
+        texts<Holder>(RULE(remove_headers), "",
+                      "a list of header names, as [\"X-Powered-By\"], none of them Date, Server or about framing",
+                      is_token),
         "Response headers of the handler to leave out.");
     add("security_headers", inherited_flag<Holder>(RULE(security_headers)),
         "Adds X-Content-Type-Options, X-Frame-Options, Referrer-Policy and Cross-Origin-Opener-Policy, each unless it "

@@ -359,7 +359,7 @@ Rule<Holder> headers(Member member) {
     return named_texts<Holder>(member, "",
                                "a table of header names and values, as { X-Frame-Options = \"DENY\" }, none of them "
                                "Date, Server or about framing",
-                               is_settable_field, is_field_value);
+                               is_token, is_field_value);
 }
 
 template <class Holder, class Member>

@@ -266,11 +266,29 @@ TEST_CASE("Redirects and rewrites are checked") {
     says(problems(route("handler = \"rewrite\"\nto = \"/{scheme}/{id}\"\n")), "route.to has {scheme}, which neither");
 }
 
+TEST_CASE("Headers that are the server's own are named with the reason, wherever they are asked for") {
+    const auto rules = [](const std::string& line) { return "[responses]\n" + line + "\n"; };
+    says(problems(rules("remove_headers = [\"X-A\", \"Server\"]")),
+         "spindle.toml:2:26: error: remove_headers cannot name Server: each response has it, and the server makes it");
+    says(problems(rules("set_headers = { date = \"1\" }")),
+         "spindle.toml:2:17: error: set_headers cannot name date: each response has it, and the server makes it");
+    says(problems(rules("add_headers = { Content-Length = \"1\" }")),
+         "add_headers cannot name Content-Length: it tells where a message ends, which only the server knows");
+    says(problems("[[site]]\nhosts = [\"a.test\"]\nremove_headers = [\"connection\"]\n"),
+         "remove_headers cannot name connection: it tells what becomes of the connection, which only the server knows");
+    for (const char* own : {"Transfer-Encoding", "Trailer", "Upgrade"}) {
+        CAPTURE(own);
+        says(problems("[[route]]\npath = \"/\"\nhandler = \"sleep\"\nset_headers = { " + std::string(own) +
+                      " = \"1\" }\n"),
+             "set_headers cannot name " + std::string(own));
+    }
+    CHECK(problems(rules("remove_headers = [\"ETag\", \"Server-Timing\"]")) == "none");
+}
+
 TEST_CASE("Headers and error pages are checked") {
     const auto rules = [](const std::string& line) { return "[responses]\n" + line + "\n"; };
     CHECK(problems(rules("set_headers = { X-A = \"b\" }")) == "none");
-    for (const char* wrong : {"{ \"X A\" = \"b\" }", "{ Content-Length = \"1\" }", "{ date = \"1\" }", "{ X-A = 1 }",
-                              "{ X-A = \"a\\nb\" }", "[\"X-A\"]"}) {
+    for (const char* wrong : {"{ \"X A\" = \"b\" }", "{ X-A = 1 }", "{ X-A = \"a\\nb\" }", "[\"X-A\"]"}) {
         CAPTURE(wrong);
         says(problems(rules(std::string("set_headers = ") + wrong)),
              "responses.set_headers must be a table of header names");
