@@ -146,14 +146,14 @@ struct Rate {
 
 /// Who may ask, said for a site or a route.
 struct Access {
-    std::filesystem::path auth_file;  ///< absolute; empty: not said
-    std::string auth_realm;           ///< empty: not said
-    std::optional<bool> auth;         ///< false: open, though there is a file
-    std::optional<bool> https_only;   ///< http is led to https
+    std::filesystem::path auth_file;      ///< absolute; empty: not said
+    std::string auth_realm;               ///< empty: not said
+    std::optional<bool> auth;             ///< false: open, though there is a file
+    std::optional<bool> https_only;       ///< http is led to https
     std::optional<bool> length_required;  ///< bodies must say how long they are
-    Rate rate;                        ///< of each client
-    std::vector<Network> deny;        ///< clients from there are refused
-    std::vector<Network> allow;       ///< if there are any, only clients from there are not
+    Rate rate;                            ///< of each client
+    std::vector<Network> deny;            ///< clients from there are refused
+    std::vector<Network> allow;           ///< if there are any, only clients from there are not
 };
 
 /// Which symbolic links below a root are followed.
