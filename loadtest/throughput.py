@@ -148,6 +148,10 @@ def connections(report: Report, options) -> None:
     for name in names:
         rates = [medians(found[count], name, ["requests/s"])[0] for count in CONNECTIONS]
         row(report, name, [rate / max(rates) for rate in rates])
+    row(report, "its own least CPU us/request / this", [f"{count} conn." for count in CONNECTIONS])
+    for name in names:
+        costs = [medians(found[count], name, ["CPU us/request"])[0] for count in CONNECTIONS]
+        row(report, name, [min(costs) / cost for cost in costs])
     for baseline in {"nginx"} & set(names):
         for figure in ("requests/s", "CPU us/request"):
             row(report, f"{figure} / {baseline}", [f"{count} conn." for count in CONNECTIONS])
