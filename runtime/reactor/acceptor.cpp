@@ -131,8 +131,8 @@ void Acceptor::shed() noexcept {
         ::close(std::exchange(spare_, -1));
         const int descriptor = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (descriptor < 0) break;
-        ::close(descriptor);
         current_worker().counters.shed_descriptors.add();
+        ::close(descriptor);  // counted by when its client knows
     }
     if (spare_ < 0) spare_ = open_spare();
 }
