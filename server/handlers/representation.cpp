@@ -5,8 +5,6 @@
 
 namespace spindle::handlers {
 
-using http::Coding;
-
 std::optional<Representation> only_representation(const Offer& offer, std::string_view path, FilePointer original) {
     Representation only{.file = std::move(original), .type = offer.types->of(path)};
     if (!offer.precompressed.empty()) return std::nullopt;
