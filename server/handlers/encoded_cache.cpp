@@ -6,7 +6,7 @@ namespace spindle::handlers {
 EncodedCache::Found EncodedCache::look(const Key& key) {
     const std::lock_guard lock(mutex_);
     if (const Bytes* const known = known_.find(key); known != nullptr) return {State::known, *known};
-    if (!held_.has_room_for(static_cast<std::size_t>(key.size))) return {State::busy, nullptr};
+    if (!held_.has_room_for(static_cast<std::size_t>(key.size))) return {State::full, nullptr};
     return {claimed_.insert(key).second ? State::claimed : State::busy, nullptr};
 }
 

@@ -69,7 +69,8 @@ class EncodedCache {
     enum class State {
         known,    ///< `bytes` tells
         claimed,  ///< by the caller now: Claim(cache, key)
-        busy,     ///< somebody else encodes it, or slow clients hold too much
+        busy,     ///< somebody else encodes it
+        full,     ///< slow clients hold too much of what was encoded
     };
     struct Found {
         State state;

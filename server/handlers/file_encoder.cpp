@@ -2,6 +2,7 @@
 #include "server/handlers/file_encoder.hpp"
 
 #include <cerrno>
+#include <chrono>
 #include <optional>
 #include <string>
 
@@ -12,6 +13,9 @@ namespace spindle::handlers {
 namespace {
 
 using Bytes = EncodedCache::Bytes;
+
+/// For who cannot do without what another one encodes.
+constexpr std::chrono::milliseconds kLookAgainAfter{5};
 
 /// What came of reading and encoding. Not read: nothing is known about the file.
 struct Work {
@@ -43,8 +47,12 @@ Work read_and_encode(const File& file, http::Coding coding) {
 runtime::task<Bytes> FileEncoder::encoded(const File& file, http::Coding coding, bool must) {
     const EncodedCache::Key key(file.status, coding);
     EncodedCache::Found found = cache_.look(key);
-    const bool goes_beside = must && found.state == EncodedCache::State::busy;
-    if (found.state != EncodedCache::State::claimed && !goes_beside) co_return std::move(found.bytes);
+    while (must && found.state == EncodedCache::State::busy) {
+        const auto slept = co_await runtime::sleep_for(kLookAgainAfter);
+        if (!slept) co_return nullptr;
+        found = cache_.look(key);
+    }
+    if (found.state != EncodedCache::State::claimed) co_return std::move(found.bytes);
     EncodedCache::Claim claim(cache_, key);
     auto work = [&file, coding] { return read_and_encode(file, coding); };
     auto done = co_await runtime::blocking(work);

@@ -24,8 +24,8 @@ class FileEncoder {
     }
     [[nodiscard]] std::span<const http::Coding> codings() const noexcept { return compression_.codings(); }
 
-    /// Null: to be sent as it is, because it does not get smaller, somebody encodes it at this moment (unless it `must`
-    /// be encoded), too much blocking work is waiting, or it changes. May suspend; the file must stay until then.
+    /// Null: to be sent as it is, because it does not get smaller, somebody encodes it at this moment (who is waited for
+    /// if it `must` be encoded), too much is held or waiting, or it changes. May suspend; the file must stay until then.
     [[nodiscard]] runtime::task<EncodedCache::Bytes> encoded(const File& file, http::Coding coding, bool must);
 
   private:

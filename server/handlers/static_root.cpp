@@ -57,8 +57,7 @@ void StaticRoot::warn_of_link(const std::string& path) const {
     if ((resolution_ & RESOLVE_NO_SYMLINKS) == 0 || warned_->test_and_set()) return;
     spdlog::warn(
         "{}: there is a symbolic link in {:?}, so that it is not found; symlinks = \"within\" in its route follows "
-        "those "
-        "that stay below the root",
+        "those that stay below the root",
         name_, path);
 }
 

@@ -44,9 +44,8 @@ struct Request {
     std::string_view path;    ///< percent-decoded, dot segments removed, begins with '/'; "*" for OPTIONS *
     std::string_view query;   ///< after '?', as sent; empty if none
     std::vector<Field> fields;
-    const std::string* user =
-        nullptr;               ///< who has shown to be one, a handler found; null: nobody. Stays until it is logged
-    std::string path_storage;  ///< backs `path` when decoding changed it
+    const std::string* user = nullptr;  ///< as whom a handler knows the client; null: nobody. Stays until it is logged
+    std::string path_storage;           ///< backs `path` when decoding changed it
 
     /// First field of that name, case-insensitive; linear, requests have few fields.
     [[nodiscard]] std::optional<std::string_view> field(std::string_view name) const noexcept;

@@ -146,9 +146,8 @@ class Connection {
     runtime::task<void> linger();
 
     static constexpr std::size_t kOutputBytesMax = 256 * 1024;  ///< pipelined answers held before a flush
-    static constexpr std::size_t kCopiedBodyMax =
-        16 * 1024;  ///< bodies copied behind their head, and logged before they have left
-    static constexpr std::size_t kSlowChunkBytes = 16 * 1024;  ///< of a file, while its client is waited for
+    static constexpr std::size_t kCopiedBodyMax = 16 * 1024;    ///< bodies copied, and logged before they have left
+    static constexpr std::size_t kSlowChunkBytes = 16 * 1024;   ///< of a file, while its client is waited for
     static constexpr std::size_t kFileChunkBytes = 256 * 1024;
     static constexpr std::uint64_t kDrainBytesMax = 64 * 1024;  ///< of a body that the handler left unread
     static constexpr std::uint64_t kLingerBytesMax = 1024 * 1024;

@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <vector>
+
 using namespace spindle;
 using handlers::EncodedCache;
 using State = EncodedCache::State;
@@ -52,6 +54,18 @@ TEST_CASE("encoded cache: remembers what does not get smaller") {
     const auto found = cache.look(key_of(1));
     CHECK(found.state == State::known);
     CHECK(found.bytes == nullptr);
+}
+
+TEST_CASE("encoded cache: what slow clients still have counts, and beyond twice its bytes nothing more is encoded") {
+    EncodedCache cache(10'000);
+    std::vector<EncodedCache::Bytes> slow;
+    for (ino_t inode = 1; inode <= 3; ++inode) {
+        fill(cache, inode, 9'000);
+        slow.push_back(cache.look(key_of(inode)).bytes);
+    }
+    CHECK(cache.look(key_of(4)).state == State::full);
+    slow.clear();
+    CHECK(cache.look(key_of(4)).state == State::claimed);
 }
 
 TEST_CASE("encoded cache: what was not used for longest goes first, and the bytes stay below the bound") {
